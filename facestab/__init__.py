@@ -1,0 +1,1 @@
+"""facestab: make an image segmentation network stable on video, at no cost per frame."""

@@ -1,0 +1,10 @@
+class FacestabError(Exception):
+    """A problem that the user can mend. Shown as one line, without a traceback, with exit code 1."""
+
+
+class VideoError(FacestabError):
+    """A video that cannot be opened, read or written. The message names the file and the remedy."""
+
+
+class WeightsError(FacestabError):
+    """A checkpoint or weights file that is missing, broken, or made for another network or label set."""

@@ -1,0 +1,69 @@
+"""What passes between the parts.
+
+Shape legend: B batch, T frames of a clip, N frames of a batch, K classes, C channels, H W pixels.
+A tensor's name ends in its axes. Images are uint8 RGB, labels int64 ids with 255 for ignore.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class ImageBatch(NamedTuple):
+    """Labelled still images.
+
+    Attributes:
+        images_BCHW: uint8 RGB.
+        labels_BHW: int64 ids, 255 is ignore.
+    """
+
+    images_BCHW: Tensor
+    labels_BHW: Tensor
+
+
+class FramePairBatch(NamedTuple):
+    """Adjacent frames (T = 2) of one video each, with true or pseudo labels.
+
+    Attributes:
+        frames_BTCHW: uint8 RGB.
+        labels_BTHW: int64 ids, 255 is ignore.
+    """
+
+    frames_BTCHW: Tensor
+    labels_BTHW: Tensor
+
+
+class SegOutput(NamedTuple):
+    """What a network returns.
+
+    Attributes:
+        logits_BKHW: float, at the size of the images.
+        features_BCHW: float, the f of the consistency loss, at whatever size the named layer has.
+    """
+
+    logits_BKHW: Tensor
+    features_BCHW: Tensor
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before its frames are read.
+
+    Attributes:
+        path: the file, or the folder of frames.
+        fps: frames per second, exact.
+        num_frames: frames that the index holds.
+        height: pixels, after the rotation that the file asks for.
+        width: pixels, after the rotation that the file asks for.
+        codec: the codec's FFmpeg name, or "frames" for a folder.
+    """
+
+    path: Path
+    fps: Fraction
+    num_frames: int
+    height: int
+    width: int
+    codec: str
