@@ -8,3 +8,7 @@ class VideoError(FacestabError):
 
 class WeightsError(FacestabError):
     """A checkpoint or weights file that is missing, broken, or made for another network or label set."""
+
+
+class SettingError(FacestabError, ValueError):
+    """A setting that cannot be: unknown, out of range, or at odds with another."""

@@ -1,0 +1,46 @@
+# Everything happens in a virtual environment inside the checkout.
+VENV := .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+# waiting threads that spin slow down everything else on a small machine
+export OMP_WAIT_POLICY ?= PASSIVE
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-quick lint format build clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(VENV)/.installed ## make the virtual environment
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	touch $@
+
+demo: env ## image stage, temporal stage, stabilized videos and a table, on synthetic faces: minutes
+	$(BIN)/python -m facestab.run experiment=demo name=demo
+	$(BIN)/python -m facestab.report runs/temporal/demo
+
+test: env lint ## every test
+	$(BIN)/python -m pytest
+
+test-quick: env ## the tests that need seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: env ## style, types, import order
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: env ## mend the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: env ## wheel and source distribution
+	$(BIN)/python -m build
+
+clean: ## remove what can be made again, but no runs
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,76 @@
+"""The one place where a config node becomes an object."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from facestab.errors import FacestabError, SettingError
+
+SAFE_TARGETS = ("facestab.nets.", "segmentation_models_pytorch.", "torchvision.models.", "torch.nn.")
+
+
+def build(config: DictConfig | Mapping[str, Any], **kwargs: Any) -> Any:
+    """The object that a config node with `_target_` describes.
+
+    Args:
+        config: the node; containers arrive as plain dicts and lists.
+        kwargs: what only the running program knows (a network, a folder).
+
+    Raises:
+        SettingError: when the constructor refuses a setting.
+        FacestabError: when the constructor reports a problem that the user can mend.
+    """
+    try:
+        return instantiate(config, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, FacestabError):
+            raise cause from error
+        if isinstance(cause, (ValueError, TypeError)):
+            raise SettingError(f"{_target(config)}: {cause}") from cause
+        raise SettingError(str(error).splitlines()[0]) from error
+
+
+def build_trusted(config: Mapping[str, Any], allow: Sequence[str] = ()) -> Any:
+    """The object of a config that came with a checkpoint: only known targets are called.
+
+    Args:
+        config: the node as the checkpoint carries it.
+        allow: prefixes of further dotted names that the user trusts.
+
+    Raises:
+        FacestabError: when a target is outside the known prefixes.
+    """
+    known = (*SAFE_TARGETS, *allow)
+    for target in _targets(config):
+        if not target.startswith(known):
+            raise FacestabError(
+                f"the checkpoint asks to call '{target}', which is not trusted; "
+                f"if you know it, allow it with allow_targets=[{target.rsplit('.', 1)[0]}]"
+            )
+    return build(config)
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """A config node as plain dicts, lists and primitives, interpolations resolved."""
+    container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def _target(config: DictConfig | Mapping[str, Any]) -> str:
+    return str(config.get("_target_", "config")).rsplit(".", 1)[-1]
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield str(node["_target_"])
+        for value in node.values():
+            yield from _targets(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _targets(value)

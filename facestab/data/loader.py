@@ -1,0 +1,28 @@
+"""Data loaders as both training data modules make them."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader, Dataset
+
+from facestab.data.sampler import SeededSampler
+
+
+def make_loader(
+    dataset: Dataset[Any], *, batch_size: int, num_workers: int, seed: int, shuffle: bool, trainer: Trainer | None
+) -> DataLoader[Any]:
+    """A loader whose samples carry their seeds, sharded over the trainer's processes."""
+    world_size, rank = (trainer.world_size, trainer.global_rank) if trainer is not None else (1, 0)
+    assert hasattr(dataset, "__len__")
+    sampler = SeededSampler(dataset, seed=seed, shuffle=shuffle, num_replicas=world_size, rank=rank)
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        # decord can hang on a broken file: better an error than a silent night
+        timeout=300 if num_workers > 0 else 0,
+    )

@@ -1,0 +1,102 @@
+"""Augmentation behind one door: albumentations inside, seeds and shared geometry outside."""
+
+import os
+from collections.abc import Sequence
+
+# must be set before the import: albumentations asks the network for its newest version otherwise
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations as A
+import cv2
+import numpy as np
+
+from facestab.labels import IGNORE_ID, LabelSet
+
+
+class Augmentation:
+    """Resizes, crops and augments frames that belong together.
+
+    Geometry is drawn once for all frames of a sample, photometric damage once per frame. The shorter side is brought
+    to `size`, then a square is cut out: at random in training, from the middle otherwise.
+
+    Args:
+        size: pixels of the square.
+        labels: for the exchange of sides in a flip.
+        geometry: albumentations transforms that move pixels; new pixels should be filled with the ignore id.
+        photometric: albumentations transforms that change values: light, noise, blur, compression.
+        flip: probability of a horizontal flip.
+
+    Raises:
+        ValueError: for a size below 16, or a probability outside 0..1.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        labels: LabelSet,
+        geometry: Sequence[A.BasicTransform] = (),
+        photometric: Sequence[A.BasicTransform] = (),
+        flip: float = 0.0,
+    ) -> None:
+        if size < 16:
+            raise ValueError(f"size must be at least 16 pixels, got {size}")
+        if not 0 <= flip <= 1:
+            raise ValueError(f"augment.flip is a probability, got {flip}")
+        self.size = size
+        self.labels = labels
+        self.flip = flip
+        self._geometry = A.Compose(list(geometry))
+        self._photometric = A.Compose(list(photometric))
+
+    def train(self, frames: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Augmented frames and labels.
+
+        Args:
+            frames: uint8 (N, H, W, 3) RGB, frames that share one geometry.
+            labels: uint8 (N, H, W).
+            seed: of every random choice.
+
+        Returns:
+            uint8 (N, size, size, 3) and uint8 (N, size, size).
+        """
+        rng = np.random.default_rng(seed)
+        frames, labels = self._square(frames, labels, rng)
+        if self._geometry.transforms:
+            self._geometry.set_random_seed(int(rng.integers(2**31)))
+            moved = self._geometry(images=frames, masks=labels)
+            frames, labels = moved["images"], moved["masks"]
+        if rng.random() < self.flip:
+            frames, labels = frames[:, :, ::-1], self.labels.flip(labels)
+        if self._photometric.transforms:
+            frames = np.stack([self._damage(frame, rng) for frame in frames])
+        return np.ascontiguousarray(frames), np.ascontiguousarray(labels)
+
+    def evaluate(self, frames: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same as `train` with nothing left to chance."""
+        frames, labels = self._square(frames, labels, None)
+        return np.ascontiguousarray(frames), np.ascontiguousarray(labels)
+
+    def _damage(self, frame_HWC: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        self._photometric.set_random_seed(int(rng.integers(2**31)))
+        return self._photometric(image=np.ascontiguousarray(frame_HWC))["image"]
+
+    def _square(
+        self, frames: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        height, width = frames.shape[1:3]
+        if (height, width) == (self.size, self.size):
+            return frames, labels
+        scale = self.size / min(height, width)
+        target = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        frames = np.stack([cv2.resize(frame, target, interpolation=method) for frame in frames])
+        labels = np.stack([cv2.resize(label, target, interpolation=cv2.INTER_NEAREST_EXACT) for label in labels])
+        spare = (target[1] - self.size, target[0] - self.size)
+        top, left = (n // 2 if rng is None else int(rng.integers(n + 1)) for n in spare)
+        rows, columns = slice(top, top + self.size), slice(left, left + self.size)
+        return frames[:, rows, columns], labels[:, rows, columns]
+
+
+def ignore_labels(labels: np.ndarray) -> np.ndarray:
+    """Labels of the same shape that count for nothing."""
+    return np.full_like(labels, IGNORE_ID)

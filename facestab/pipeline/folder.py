@@ -1,0 +1,85 @@
+"""A run's folder: who may write into it, and whether its work is done."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from omegaconf import DictConfig, OmegaConf
+
+from facestab.errors import FacestabError
+from facestab.record import RECORD_NAME, read_record
+
+WEIGHTS_NAME = "weights.safetensors"
+# what a run writes besides its record; removed when it starts over
+PRODUCTS = ("checkpoints", "videos", WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "wandb")
+# settings that change where and how fast, not what
+INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar"}
+# raised when the same configuration gives another result than before
+RECIPE = 1
+
+
+def fingerprint(parts: dict[str, Any]) -> str:
+    """16 hex digits that change with every setting that changes the result.
+
+    Args:
+        parts: resolved settings.
+    """
+    text = json.dumps({"recipe": RECIPE, **_essential(parts)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _essential(node: Any) -> Any:
+    if isinstance(node, dict):
+        # a root is incidental only for what facestab makes itself; a user's data set is its root
+        made = str(node.get("_target_", "")).startswith(("facestab.data.synthetic", "facestab.data.pseudo"))
+        skipped = INCIDENTAL if made else INCIDENTAL - {"root"}
+        return {key: _essential(value) for key, value in node.items() if key not in skipped}
+    if isinstance(node, list):
+        return [_essential(value) for value in node]
+    return node
+
+
+def is_finished(folder: Path, digest: str) -> bool:
+    """Whether the folder holds the finished run with this fingerprint.
+
+    Raises:
+        FacestabError: when it holds another finished run.
+    """
+    record = read_record(folder)
+    if record is None:
+        return False
+    if record.get("fingerprint") != digest:
+        raise FacestabError(f"{folder}: holds a finished run with other settings; choose another name with name=...")
+    return True
+
+
+def open_run(folder: Path, config: DictConfig, overrides: Iterable[str]) -> None:
+    """Make the folder ready for a run that starts from the beginning, and write down its configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PRODUCTS:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+    (folder / "overrides.yaml").write_text(OmegaConf.to_yaml(list(overrides)))
+
+
+def find_run(runs: Path, digest: str) -> Path | None:
+    """A finished run with this fingerprint and its weights, among the folders of `runs`."""
+    for path in sorted(runs.glob(f"*/{RECORD_NAME}")):
+        record = read_record(path.parent)
+        if record is not None and record.get("fingerprint") == digest and (path.parent / WEIGHTS_NAME).is_file():
+            return path.parent
+    return None
+
+
+def run_lock(folder: Path) -> FileLock:
+    """A lock between processes, beside the folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder.parent / f".{folder.name}.lock")

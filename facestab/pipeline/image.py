@@ -1,0 +1,127 @@
+"""stage=image: train on labelled images until J falls below the threshold."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import EarlyStopping
+from omegaconf import DictConfig
+
+from facestab.build import build, resolved
+from facestab.nets.weights import ModelCard, save_weights
+from facestab.pipeline.folder import find_run, fingerprint, is_finished, open_run, run_lock
+from facestab.pipeline.trainer import (
+    checkpoints,
+    final_metrics,
+    is_main_process,
+    log_settings,
+    make_loggers,
+    make_trainer,
+    weights_path,
+)
+from facestab.record import IMAGE, write_record
+from facestab.stages.image import ImageStage
+
+log = logging.getLogger(__name__)
+
+
+def image_fingerprint(config: DictConfig) -> str:
+    """Changes with whatever changes the image model's weights; `features` does not."""
+    keys = ("net", "labels", "data", "augment", "image", "size", "seed", "threshold", "trainer")
+    settings = resolved(config)
+    parts = {key: settings[key] for key in keys}
+    parts["net"] = {key: value for key, value in parts["net"].items() if key != "features"}
+    return fingerprint(parts)
+
+
+def portable_net(config: DictConfig) -> dict[str, Any]:
+    """The network's config for its model card: its trained weights come from the file, never from a download."""
+    net = resolved(config.net)
+    return {**net, "encoder_weights": None} if "encoder_weights" in net else net
+
+
+def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
+    """Train the image model of a configuration, or say that the folder has it already."""
+    if config.threshold < 0:
+        raise ValueError(f"threshold must not be negative, got {config.threshold}")
+    digest = image_fingerprint(config)
+    if is_finished(folder, digest):
+        log.info("%s is finished already", folder)
+        return
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    net = build(config.net)
+    card = ModelCard("image", portable_net(config), build(config.labels).to_dict(), config.size)
+    stage = ImageStage(net, card, build(config.image.optimizer), _maybe(config.image.scheduler))
+    data = build(config.data)
+    open_run(folder, config, overrides)
+    stop = _threshold_stop(config.threshold)
+    with make_loggers(config, folder) as loggers:
+        callbacks = [checkpoints(folder, "val/miou", "max"), *stop]
+        trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.image.max_epochs)
+        log_settings(config, trainer, folder, ["threshold", "size", "seed"])
+        trainer.fit(stage, datamodule=data)
+    final = final_metrics(trainer)
+    ended_by = "threshold" if final["train/loss"] < config.threshold else "budget"
+    log.info("image stage: ended by %s after %d epochs, J = %.4f", ended_by, trainer.current_epoch, final["train/loss"])
+    if is_main_process():
+        save_weights(weights_path(folder), net, card)
+        record = {
+            "stage": "image",
+            "fingerprint": digest,
+            "threshold": config.threshold,
+            "seed": config.seed,
+            "size": config.size,
+            "ended_by": ended_by,
+            "epochs": trainer.current_epoch,
+            "metrics": {IMAGE: final},
+        }
+        write_record(folder, record)
+
+
+def image_weights(config: DictConfig, overrides: list[str]) -> Path:
+    """The weights of the image model that a configuration asks for, trained first when there are none.
+
+    `init` is "auto" or the path of a checkpoint or safetensors file. Processes that ask for the same model at the same
+    time train it once: the others wait.
+    """
+    if config.init != "auto":
+        return Path(config.init)
+    runs = Path(config.paths.runs) / "image"
+    digest = image_fingerprint(config)
+    folder = runs / f"auto-{digest}"
+    # only the main process waits: its own helpers are started inside the training, while it holds the lock
+    if not is_main_process():
+        return _found_or_trained(config, runs, folder, digest, overrides)
+    with run_lock(folder):
+        return _found_or_trained(config, runs, folder, digest, overrides)
+
+
+def _found_or_trained(config: DictConfig, runs: Path, folder: Path, digest: str, overrides: list[str]) -> Path:
+    found = find_run(runs, digest)
+    if found is None:
+        log.info("no image model with these settings in %s: training one", runs)
+        run_image(config, folder, overrides)
+        found = folder
+    else:
+        log.info("image model: %s", found)
+    return weights_path(found)
+
+
+def _threshold_stop(threshold: float) -> list[EarlyStopping]:
+    if threshold == 0:
+        return []
+    # nothing but the threshold may end it: patience never runs out
+    return [
+        EarlyStopping(
+            "train/loss",
+            stopping_threshold=threshold,
+            patience=2**31,
+            check_on_train_epoch_end=True,
+            verbose=False,
+        )
+    ]
+
+
+def _maybe(node: DictConfig | None) -> Any:
+    return None if node is None else build(node)

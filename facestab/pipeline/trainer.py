@@ -1,0 +1,90 @@
+"""Trainers and loggers as every stage makes them."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import wandb
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import Logger, WandbLogger
+from omegaconf import DictConfig
+
+from facestab.build import build, resolved
+from facestab.pipeline.folder import WEIGHTS_NAME
+
+log = logging.getLogger(__name__)
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that reports, locks and writes records."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+@contextmanager
+def make_loggers(config: DictConfig, folder: Path) -> Iterator[list[Logger]]:
+    """The loggers of one run, with the whole configuration logged; closed at the end, so that jobs stay apart."""
+    loggers: list[Logger] = [build(node, save_dir=str(folder)) for node in config.logger.values()]
+    settings = resolved(config)
+    for logger in loggers:
+        logger.log_hyperparams(settings)
+    status = "failed"
+    try:
+        yield loggers
+        status = "success"
+    finally:
+        for logger in loggers:
+            logger.finalize(status)
+        if any(isinstance(logger, WandbLogger) for logger in loggers) and is_main_process():
+            wandb.finish(exit_code=0 if status == "success" else 1, quiet=True)
+
+
+def make_trainer(
+    config: DictConfig, folder: Path, loggers: list[Logger], callbacks: list[Callback], **kwargs: Any
+) -> Trainer:
+    """A Trainer with the settings of the `trainer` group, which writes into the run's folder."""
+    settings = resolved(config.trainer)
+    show = sys.stderr.isatty() and is_main_process()
+    return Trainer(
+        **{**settings, **kwargs},
+        default_root_dir=folder,
+        logger=loggers or False,
+        callbacks=[*callbacks, *([RichProgressBar(leave=False)] if show else [])],
+        enable_progress_bar=show,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def checkpoints(folder: Path, monitor: str, mode: str) -> ModelCheckpoint:
+    """Keeps the last epoch's checkpoint and the best one's."""
+    return ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="best",
+        monitor=monitor,
+        mode=mode,
+        save_last=True,
+        auto_insert_metric_name=False,
+        enable_version_counter=False,
+    )
+
+
+def final_metrics(trainer: Trainer) -> dict[str, float]:
+    """The last value of everything that training logged."""
+    return {key: float(value) for key, value in trainer.callback_metrics.items()}
+
+
+def log_settings(config: DictConfig, trainer: Trainer, folder: Path, keys: list[str]) -> None:
+    """One line that says what is about to run."""
+    chosen = " ".join(f"{key}={config[key]}" for key in keys)
+    device = f"{trainer.accelerator.__class__.__name__.removesuffix('Accelerator')} x {trainer.world_size}"
+    log.info("stage=%s %s on %s, into %s", config.stage, chosen, device, folder)
+
+
+def weights_path(folder: Path) -> Path:
+    """Where a run hands out its network."""
+    return folder / WEIGHTS_NAME

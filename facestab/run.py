@@ -1,0 +1,107 @@
+"""`python -m facestab.run stage=...`: compose, check, build, run. The only Hydra entry."""
+
+import hashlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from facestab.errors import FacestabError
+from facestab.pipeline.image import run_image
+from facestab.pipeline.predict import run_predict
+from facestab.pipeline.settings import check_settings
+from facestab.pipeline.sweep import write_sweep
+from facestab.pipeline.temporal import run_temporal
+from facestab.pipeline.trainer import is_main_process
+
+log = logging.getLogger("facestab")
+
+STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
+    "image": run_image,
+    "temporal": run_temporal,
+    "predict": run_predict,
+}
+NAME_VARIABLE = "FACESTAB_NAME"
+_failures: list[str] = []
+
+
+def conf_dir() -> Path:
+    """The configuration: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return next(path for path in (package / "conf", package.parent / "conf") if (path / "config.yaml").is_file())
+
+
+def run_stage(config: DictConfig) -> None:
+    """Check the settings and run the stage. A problem that the user can mend becomes one line."""
+    job = HydraConfig.get()
+    folder = Path(job.runtime.output_dir)
+    start_logging()
+    try:
+        check_settings(config)
+        STAGES[config.stage](config, folder, list(job.overrides.task))
+    except (FacestabError, OSError) as error:
+        _failures.append(f"facestab: error: {' '.join(str(error).split())}")
+        print(_failures[-1], file=sys.stderr)
+        remove_if_empty(folder)
+    finally:
+        if job.mode == RunMode.MULTIRUN and Path(job.sweep.dir).is_dir():
+            log.info("sweep: %s", write_sweep(Path(job.sweep.dir)))
+
+
+def start_logging() -> None:
+    """Plain lines on standard error; only from the main process."""
+    root = logging.getLogger()
+    root.setLevel(logging.INFO if is_main_process() else logging.ERROR)
+    if not root.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        root.addHandler(handler)
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # what Lightning advises for large machines is noise on small ones
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*log_every_n_steps.*")
+    warnings.filterwarnings("ignore", message=".*Experiment logs directory.*")
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Hydra makes the folder before the run knows that it cannot run."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def default_name(arguments: list[str], now: datetime) -> str:
+    """The time for a single run; for a sweep what is swept, so that the same command finds what it has done."""
+    if not {"-m", "--multirun"} & set(arguments):
+        return now.strftime("%Y-%m-%d_%H-%M-%S")
+    swept = sorted(a for a in arguments if not a.startswith(("-", "hydra.", "name=", "logger")))
+    return f"sweep-{hashlib.sha256(' '.join(swept).encode()).hexdigest()[:10]}"
+
+
+def main() -> None:
+    """The command line. Exit code 1 when a run could not be done."""
+    # children of a distributed run inherit it, so that all processes agree on the folder
+    os.environ.setdefault(NAME_VARIABLE, default_name(sys.argv[1:], datetime.now()))
+    # Hydra would print its own, longer error and end the process
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    OmegaConf.register_new_resolver("len", len, replace=True)
+    entry = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_stage)
+    try:
+        entry()
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(f"facestab: error: {' '.join(str(error).split())}")
+    sys.exit(1 if _failures else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What both training stages share: a network, its optimizer, its accuracy, its way through a video."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from facestab.metrics.scores import SegmentationScores
+from facestab.nets.segnet import SegNet
+from facestab.nets.weights import CARD_KEY, ModelCard
+from facestab.record import IMAGE
+from facestab.stages.prediction import FramePrediction, stream_video
+from facestab.types import ImageBatch
+
+
+class Video(Protocol):
+    """A video to predict."""
+
+    @property
+    def path(self) -> Any:
+        """A file, or a folder of frames."""
+        ...
+
+
+class SegmentationStage(LightningModule):
+    """A network in training or in use.
+
+    Constructor arguments are not stored as hyper-parameters: a checkpoint holds tensors and the model card, so that it
+    loads with `weights_only=True`.
+
+    Args:
+        net: the network.
+        card: goes into every checkpoint.
+        optimizer: makes an optimizer from parameters.
+        scheduler: makes a schedule from an optimizer and `total_steps`, stepped after every batch; None keeps the rate.
+    """
+
+    def __init__(
+        self,
+        net: SegNet,
+        card: ModelCard,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        scheduler: Callable[..., Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.card = card
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.scores = SegmentationScores(card.label_set.names)
+        self.frames_per_batch = 8
+        self.frame_size = card.size
+
+    @property
+    def rows(self) -> dict[str, SegNet]:
+        """The networks that prediction runs, by the name of their row in every table."""
+        return {IMAGE: self.net}
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer and, when there is one, its schedule."""
+        assert self.make_optimizer is not None
+        optimizer = self.make_optimizer(self.net.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        scheduler = self.make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Puts the model card beside the tensors."""
+        checkpoint[CARD_KEY] = self.card.to_dict()
+
+    def log_parts(self, prefix: str, parts: Mapping[str, Tensor], batch_size: int) -> None:
+        """Logs named parts of a loss as means over the epoch."""
+        values = {f"{prefix}/{name}": value.detach() for name, value in parts.items()}
+        self.log_dict(
+            values, on_step=False, on_epoch=True, sync_dist=True, batch_size=batch_size, add_dataloader_idx=False
+        )
+
+    def score_images(self, batch: ImageBatch) -> Tensor:
+        """Adds labelled images to the validation accuracy; returns their logits."""
+        logits_BKHW = self.net(batch.images_BCHW).logits_BKHW
+        self.scores.update(logits_BKHW.max(1).indices, batch.labels_BHW)
+        return logits_BKHW
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the accuracy of the whole validation split, from one confusion matrix."""
+        values = {f"val/{name}": value.float() for name, value in self.scores.compute().items()}
+        self.scores.reset()
+        self.log_dict({name: value for name, value in values.items() if not value.isnan()})
+
+    def predict_step(self, batch: Video | None, batch_idx: int = 0) -> Iterator[FramePrediction]:
+        """A lazy stream over one video; empty for a process that has none."""
+        if batch is None:
+            return iter(())
+        nets = {row: net.to(self.device).eval() for row, net in self.rows.items()}
+        return stream_video(
+            nets,
+            batch.path,
+            size=self.frame_size,
+            batch_size=self.frames_per_batch,
+            device=self.device,
+            precision=self.trainer.precision_plugin.predict_step_context,
+        )

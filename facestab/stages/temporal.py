@@ -1,0 +1,94 @@
+"""The temporal stage: the same network on adjacent frames (patent CN110427899A, S220-S230 and S560-S570)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facestab.functional.diagnostics import feature_std, gradient_norm, mean_abs
+from facestab.losses import TemporalLoss
+from facestab.nets.segnet import SegNet
+from facestab.record import IMAGE, STABILIZED
+from facestab.stages.segmentation import SegmentationStage
+from facestab.types import FramePairBatch, ImageBatch, SegOutput
+
+
+class TemporalStage(SegmentationStage):
+    """Minimises L = L1(f1 - f2) + w (J1 + J2) over pairs of adjacent frames.
+
+    Logs the parts of L, and what shows a collapse: the mean of |f|, the standard deviation of f over space, and the
+    ratio of the gradient norms of the two terms.
+
+    Args:
+        loss: L.
+        image_net: the network as the image stage left it, for comparison; it is not trained and not in checkpoints.
+        diagnose_every: steps between two measurements of the gradient ratio, which costs two backward passes; 0: never.
+
+    Raises:
+        ValueError: when diagnose_every is negative.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        loss: TemporalLoss | None = None,
+        image_net: SegNet | None = None,
+        diagnose_every: int = 25,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if diagnose_every < 0:
+            raise ValueError(f"temporal.diagnose_every must not be negative, got {diagnose_every}")
+        self.loss = loss
+        self.diagnose_every = diagnose_every
+        # in a dict: a submodule would be trained, saved and wrapped
+        self._controls = {IMAGE: image_net} if image_net is not None else {}
+
+    @property
+    def rows(self) -> dict[str, SegNet]:
+        """The image model, when it is at hand, and the stabilized one."""
+        return {**self._controls, STABILIZED: self.net}
+
+    def pair_parts(self, batch: FramePairBatch) -> tuple[dict[str, Tensor], SegOutput]:
+        """The named parts of L; both frames go through the network in one forward pass."""
+        assert self.loss is not None
+        batch_size, num_frames = batch.frames_BTCHW.shape[:2]
+        output = self.net(batch.frames_BTCHW.flatten(0, 1))
+        first, second = (
+            SegOutput(*(part.unflatten(0, (batch_size, num_frames))[:, frame] for part in output)) for frame in (0, 1)
+        )
+        return self.loss(first, second, batch.labels_BTHW[:, 0], batch.labels_BTHW[:, 1]), output
+
+    def training_step(self, batch: FramePairBatch, batch_idx: int) -> Tensor:
+        """L of one batch."""
+        parts, output = self.pair_parts(batch)
+        self.log("train/loss_step", parts["loss"].detach())
+        self.log_parts("train", {**parts, **self._diagnose(parts, output)}, len(batch.frames_BTCHW))
+        if self.diagnose_every and self.global_step % self.diagnose_every == 0:
+            self.log("train/gradient_ratio", self._gradient_ratio(parts))
+        return parts["loss"]
+
+    def validation_step(self, batch: FramePairBatch | ImageBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """L of a batch of pairs, or the accuracy of a batch of labelled images."""
+        if isinstance(batch, ImageBatch):
+            self.score_images(batch)
+        else:
+            self.log_parts("val", self.pair_parts(batch)[0], len(batch.frames_BTCHW))
+
+    @staticmethod
+    @torch.no_grad()
+    def _diagnose(parts: dict[str, Tensor], output: SegOutput) -> dict[str, Tensor]:
+        features_BCHW = output.features_BCHW.float()
+        size = mean_abs(features_BCHW)
+        return {
+            "feature_mean_abs": size,
+            "feature_std": feature_std(features_BCHW),
+            "feature_distance_relative": parts["feature_distance"] / size.clamp_min(1e-12),
+        }
+
+    def _gradient_ratio(self, parts: dict[str, Tensor]) -> Tensor:
+        """|grad of L1(f1 - f2)| / |grad of w (J1 + J2)|, over the network's parameters."""
+        parameters = list(self.net.parameters())
+        consistency = gradient_norm(parts["feature_distance"], parameters)
+        accuracy = gradient_norm(parts["loss"] - parts["feature_distance"], parameters)
+        return consistency / accuracy.clamp_min(1e-12)

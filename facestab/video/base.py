@@ -1,0 +1,34 @@
+"""What all sources of frames share."""
+
+from types import TracebackType
+from typing import TypeVar
+
+from facestab.types import VideoInfo
+
+_Source = TypeVar("_Source", bound="Source")
+
+
+class Source:
+    """A context manager with an `info`."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """Rate, number of frames, size and codec."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of what the source holds."""
+        raise NotImplementedError
+
+    def check_pair(self, index: int) -> None:
+        """Raise IndexError unless frames index and index + 1 exist."""
+        if not 0 <= index < self.info.num_frames - 1:
+            raise IndexError(f"{self.info.path}: there is no pair {index} in {self.info.num_frames} frames")
+
+    def __enter__(self: _Source) -> _Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

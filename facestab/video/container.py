@@ -1,0 +1,85 @@
+"""Opening a file with PyAV, and saying in one line why it cannot be read."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from facestab.errors import VideoError
+
+# A forked child that closes a container of its parent waits for decoding threads it does not have
+_INHERITED: list[InputContainer] = []
+
+
+@contextmanager
+def opened(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its video stream, closed at the end.
+
+    Args:
+        path: the file.
+        threads: decoding threads; 0 for as many as there are cores.
+
+    Raises:
+        VideoError: when the file is missing, empty, no video, or has no picture in it.
+    """
+    check_file(path)
+    try:
+        # files only: a playlist in disguise may not reach for the network; tags may be in any encoding
+        options = {"protocol_whitelist": "file"}
+        container = av.open(os.fspath(path), options=options, metadata_errors="replace")
+    except FFmpegError as error:
+        raise VideoError(f"{path}: {_why_unreadable(path)} ({error.strerror})") from error
+    owner = os.getpid()
+    try:
+        stream = container.streams.best("video")
+        if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+            raise VideoError(f"{path}: there are no moving pictures in this file, only sound or data; give a video")
+        stream.codec_context.thread_type = "NONE" if threads == 1 else "AUTO"
+        stream.codec_context.thread_count = threads
+        yield container, stream
+    finally:
+        if os.getpid() == owner:
+            container.close()
+        else:
+            _INHERITED.append(container)
+
+
+def check_file(path: Path) -> None:
+    """Raise VideoError when the path is no file, or an empty one."""
+    if not path.exists():
+        raise VideoError(f"{path}: no such file or folder; check the path")
+    if not path.is_file():
+        raise VideoError(f"{path}: this is not a file; give a video file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: the file is empty (0 bytes); copy or download it again")
+
+
+def _why_unreadable(path: Path) -> str:
+    with path.open("rb") as file:
+        if file.read(12)[4:8] == b"ftyp":
+            return "the file is cut off or was never finished, its table of frames is missing; copy or record it again"
+    return "this is not a video, or a damaged one; give a video file such as .mp4 or .mkv"
+
+
+def decoded_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Frames in order of presentation, from the next keyframe on.
+
+    A recording that starts in the middle has packets before it, and decoders fail on them.
+    """
+    started = False
+    for packet in container.demux(stream):
+        started = started or packet.is_keyframe
+        if started:
+            yield from packet.decode()
+
+
+def mending(path: Path) -> str:
+    """The command that makes a sound file of what can be read."""
+    return f"ffmpeg -err_detect ignore_err -i '{path.name}' '{path.stem}_mended.mp4'"

@@ -1,0 +1,132 @@
+"""A folder of images as a source of frames."""
+
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facestab.errors import VideoError
+from facestab.types import VideoInfo
+from facestab.video.base import Source
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+# Pillow names a broken file by all of these
+_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def natural_key(name: str) -> list[str | int]:
+    """Sort key that puts frame 2 before frame 10."""
+    return [int(part) if part.isdigit() else part.casefold() for part in re.split(r"(\d+)", name)]
+
+
+def list_images(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
+    """The images directly in a folder, in natural order, without hidden files."""
+    images = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
+    return sorted(images, key=lambda path: (natural_key(path.name), path.name))
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """uint8 (H, W, 3): grey and palette images become RGB, alpha is dropped, 16 bits become 8."""
+    with Image.open(path) as image:
+        if image.mode.startswith("I"):
+            return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=-1)
+        # straight to RGB, a palette with transparent entries warns
+        through = "RGBA" if image.mode == "P" and "transparency" in image.info else image.mode
+        return np.array(image.convert(through).convert("RGB"))
+
+
+class FrameFolder(Source):
+    """The images of a folder, in natural order of their names, all of one size; or one image.
+
+    Args:
+        path: the folder, or an image.
+        fps: frames per second; a folder does not say.
+        read: turns a file into an array; what it raises becomes a VideoError that names the file.
+        suffixes: which files are frames.
+
+    Raises:
+        VideoError: when there are no frames.
+        ValueError: when fps is not above 0.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        fps: Fraction = Fraction(25),
+        read: Callable[[Path], np.ndarray] = read_rgb,
+        suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+    ) -> None:
+        if fps <= 0:
+            raise ValueError(f"fps: above 0 is possible, got {fps}")
+        self.path = Path(path)
+        self.fps = Fraction(fps)
+        self._read = read
+        self._suffixes = suffixes
+        self._files: list[Path] = []
+        self._info: VideoInfo | None = None
+        if not self.path.exists():
+            raise VideoError(f"{path}: no such file or folder; check the path")
+        if self.path.is_dir() and not list_images(self.path, suffixes):
+            raise VideoError(f"{path}: no frames in this folder; looked for {' '.join(suffixes)}")
+
+    @property
+    def info(self) -> VideoInfo:
+        """Rate, number of frames and size; all headers are read at the first use.
+
+        Raises:
+            VideoError: naming the first frame that is no image, or of another size than the first.
+        """
+        if self._info is None:
+            self._files = list_images(self.path, self._suffixes) if self.path.is_dir() else [self.path]
+            sizes = [_size(file) for file in self._files]
+            odd = next((n for n, size in enumerate(sizes) if size != sizes[0]), None)
+            if odd is not None:
+                is_size, first = "{}x{}".format(*sizes[odd]), "{}x{}".format(*sizes[0])
+                raise VideoError(f"{self._files[odd]}: this frame is {is_size}, the first is {first}; use one size")
+            width, height = sizes[0]
+            self._info = VideoInfo(self.path, self.fps, len(sizes), height, width, "frames")
+        return self._info
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+        """Frames start .. stop - 1 as a slice takes them, uint8 (H, W, 3) RGB with the default reader."""
+        numbers = range(self.info.num_frames)[start:stop]
+        return (self._frame(number) for number in numbers)
+
+    def pair(self, index: int) -> np.ndarray:
+        """Frames index and index + 1, uint8 (2, H, W, 3) with the default reader.
+
+        Raises:
+            IndexError: unless 0 <= index < num_frames - 1.
+        """
+        self.check_pair(index)
+        return np.stack([self._frame(index), self._frame(index + 1)])
+
+    def _frame(self, number: int) -> np.ndarray:
+        file = self._files[number]
+        try:
+            return self._read(file)
+        except _BROKEN as error:
+            raise _broken(file, error) from error
+
+    def close(self) -> None:
+        """Forget the list of files; the next use makes it again."""
+        self._info = None
+
+    def __reduce__(self) -> tuple[type["FrameFolder"], tuple[Path, Fraction, Callable, tuple[str, ...]]]:
+        return FrameFolder, (self.path, self.fps, self._read, self._suffixes)
+
+
+def _size(file: Path) -> tuple[int, int]:
+    try:
+        with Image.open(file) as image:
+            return image.size
+    except _BROKEN as error:
+        raise _broken(file, error) from error
+
+
+def _broken(file: Path, error: Exception) -> VideoError:
+    return VideoError(f"{file}: this frame cannot be read ({error}); replace it or take it out of the folder")

@@ -1,0 +1,163 @@
+"""Writing videos: whole or not at all."""
+
+import os
+from contextlib import suppress
+from fractions import Fraction
+from numbers import Rational
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from facestab.errors import VideoError
+
+
+class _Codec(NamedTuple):
+    name: str
+    pixel_format: str
+    suffixes: tuple[str, ...]
+    options: dict[str, str]
+    container_options: dict[str, str]
+
+
+_FFV1 = {"level": "3", "g": "1"}
+_CODECS = {
+    # browsers play 4:2:0 with the index in front, and nothing else
+    "h264": _Codec(
+        "libx264", "yuv420p", (".mp4", ".mov"), {"crf": "18", "preset": "veryfast"}, {"movflags": "faststart"}
+    ),
+    "ffv1_rgb": _Codec("ffv1", "bgr0", (".mkv",), _FFV1, {}),
+    # lossless H.264 does not bring ids back: readers stretch its grey range
+    "labels": _Codec("ffv1", "gray", (".mkv",), _FFV1, {}),
+}
+
+
+class VideoSink:
+    """Writes frames to a file that appears at the end of a `with` block, or not at all.
+
+    Frames go to `<stem>.part<suffix>` beside the file, which is renamed when the block ends well. After an exception,
+    or without a single frame, nothing is left and an older file stays as it was.
+
+    Args:
+        path: the file; .mp4 or .mov for h264, .mkv for the others. Missing folders are made.
+        fps: frames per second, exact.
+        codec: "h264" for viewing (8 bit 4:2:0; an odd row or column is repeated to make it even), "ffv1_rgb" for
+            lossless RGB, "labels" for label maps, lossless.
+        thread_count: encoding threads; 0 for all cores. The bytes written depend on it and on nothing else of the
+            machine.
+
+    Raises:
+        ValueError: on an unknown codec, a suffix that does not go with it, or an inexact fps or one not above 0.
+        VideoError: when writing fails, or when a frame has another size than the first.
+
+    Example:
+        >>> with VideoSink("overlay.mp4", Fraction(30000, 1001)) as sink:
+        ...     sink.write(frame_HWC)
+    """
+
+    def __init__(self, path: str | Path, fps: Fraction, *, codec: str = "h264", thread_count: int = 4) -> None:
+        if codec not in _CODECS:
+            raise ValueError(f"codec: one of {', '.join(_CODECS)} is possible, got {codec!r}")
+        if not isinstance(fps, Rational) or fps <= 0:
+            raise ValueError(f"fps: an exact number above 0 such as Fraction(30000, 1001) is possible, got {fps!r}")
+        self.path = Path(path)
+        self.fps = Fraction(fps)
+        self.codec = codec
+        self._settings = _CODECS[codec]
+        if self.path.suffix.lower() not in self._settings.suffixes:
+            raise ValueError(
+                f"path: {codec} is written to {' or '.join(self._settings.suffixes)}, got {self.path.name!r}"
+            )
+        self._thread_count = thread_count
+        self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._shape: tuple[int, ...] = ()
+        self._num_written = 0
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append a frame.
+
+        Args:
+            frame: uint8 (H, W, 3) RGB, or (H, W) with codec="labels".
+        """
+        num_axes = 2 if self.codec == "labels" else 3
+        if frame.dtype != np.uint8 or frame.ndim != num_axes or (num_axes == 3 and frame.shape[2] != 3):
+            wanted = "(H, W)" if num_axes == 2 else "(H, W, 3)"
+            raise ValueError(f"frame: uint8 {wanted} is possible, got {frame.dtype} {frame.shape}")
+        if self._shape and frame.shape != self._shape:
+            is_now, first = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, self._shape))
+            raise VideoError(f"{self.path}: frame {self._num_written} is {is_now}, the first is {first}; use one size")
+        try:
+            self._encode(frame)
+        except (FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def _encode(self, frame: np.ndarray) -> None:
+        picture = _even(frame) if self.codec == "h264" else np.ascontiguousarray(frame)
+        if self._container is None or self._stream is None:
+            self._container, self._stream = self._open(*picture.shape[:2])
+            self._shape = frame.shape
+        video_frame = av.VideoFrame.from_ndarray(picture, format="gray" if frame.ndim == 2 else "rgb24")
+        video_frame = video_frame.reformat(format=self._settings.pixel_format, threads=1)
+        video_frame.pts, video_frame.time_base = self._num_written, 1 / self.fps
+        self._container.mux(self._stream.encode(video_frame))
+        self._num_written += 1
+
+    def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        container = av.open(os.fspath(self._part), "w", container_options=self._settings.container_options)
+        stream = container.add_stream(self._settings.name, rate=self.fps, options=self._settings.options)
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{self._settings.name} is no video encoder")
+        stream.width, stream.height, stream.pix_fmt = width, height, self._settings.pixel_format
+        stream.codec_context.time_base = 1 / self.fps
+        stream.codec_context.thread_count = self._thread_count
+        return container, stream
+
+    def _finish(self) -> None:
+        if self._container is None or self._stream is None:
+            return
+        try:
+            self._container.mux(self._stream.encode())
+            self._container.close()
+            os.replace(self._part, self.path)
+        except (FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> VideoError:
+        reason = getattr(error, "strerror", None) or error
+        return VideoError(f"{self.path}: cannot be written ({reason}); check the folder and the space left")
+
+    def _discard(self) -> None:
+        if self._container is not None:
+            # the file goes away in any case, and the first error says more
+            with suppress(FFmpegError, OSError):
+                self._container.close()
+            self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> "VideoSink":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._discard()
+
+
+def _even(frame_HWC: np.ndarray) -> np.ndarray:
+    """The frame with its last row and column repeated where height and width are odd."""
+    height, width = frame_HWC.shape[:2]
+    if not (height % 2 or width % 2):
+        return np.ascontiguousarray(frame_HWC)
+    return cv2.copyMakeBorder(frame_HWC, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
