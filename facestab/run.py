@@ -46,6 +46,8 @@ def run_stage(config: DictConfig) -> None:
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     start_logging()
+    if job.mode == RunMode.MULTIRUN:
+        log.info("job %s: %s", job.job.num, " ".join(job.overrides.task))
     try:
         check_settings(config)
         STAGES[config.stage](config, folder, list(job.overrides.task))
@@ -69,6 +71,7 @@ def start_logging() -> None:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # what Lightning advises for large machines is noise on small ones
+    warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*log_every_n_steps.*")
     warnings.filterwarnings("ignore", message=".*Experiment logs directory.*")

@@ -54,7 +54,7 @@ class LabelledImages(Dataset[ImageBatch]):
         return len(self.split)
 
     def __getitem__(self, key: SampleKey) -> ImageBatch:
-        image_HWC, labels_HW = self.split[key.index]
+        image_HWC, labels_HW = self.split[key.position]
         pair = image_HWC[None], labels_HW[None]
         images, labels = self.augment.train(*pair, key.seed) if self.train else self.augment.evaluate(*pair)
         if key.is_padding:

@@ -50,7 +50,7 @@ class FramePairs(Dataset[FramePairBatch]):
         return video, index - (self.ends[video - 1] if video else 0)
 
     def __getitem__(self, key: SampleKey) -> FramePairBatch:
-        video, frame = self.locate(key.index)
+        video, frame = self.locate(key.position)
         pair = self.sources[video].pair(frame), self.labels[video].pair(frame)
         frames, labels = self.augment.train(*pair, key.seed) if self.train else self.augment.evaluate(*pair)
         if key.is_padding:

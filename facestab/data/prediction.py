@@ -19,8 +19,8 @@ class Videos(Dataset[VideoItem | None]):
     """
 
     def __init__(self, items: list[VideoItem], world_size: int) -> None:
-        self.items: list[VideoItem | None] = sorted(items, key=lambda item: (-item.num_frames, item.id))
-        self.items += [None] * (world_size - len(items))
+        longest_first = sorted(items, key=lambda item: (-item.num_frames, item.id))
+        self.items: list[VideoItem | None] = [*longest_first, *([None] * (world_size - len(items)))]
 
     def __len__(self) -> int:
         return len(self.items)

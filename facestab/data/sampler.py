@@ -1,7 +1,7 @@
 """Which samples a process sees, in which order, with which random draw."""
 
 from collections.abc import Iterator, Sized
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from torch.utils.data import Dataset, DistributedSampler
@@ -11,14 +11,14 @@ class SampleKey(NamedTuple):
     """What a sampler hands to a data set.
 
     Attributes:
-        index: position in the data set.
-        seed: of every random choice for this sample; it depends on the run's seed, the epoch and the index alone,
+        position: in the data set.
+        seed: of every random choice for this sample; it depends on the run's seed, the epoch and the position alone,
             so neither the number of workers nor albumentations' own generator (which repeats itself in workers,
             albumentations issue 2559) has a say.
         is_padding: a repetition that only fills up the last rank's share; it must not count.
     """
 
-    index: int
+    position: int
     seed: int
     is_padding: bool = False
 
@@ -43,7 +43,8 @@ class SeededSampler(DistributedSampler[SampleKey]):
         self.num_items = len(dataset)
 
     def __iter__(self) -> Iterator[SampleKey]:
-        for turn, index in enumerate(super().__iter__()):
-            seed = np.random.SeedSequence((self.seed, self.epoch if self.shuffle else 0, index)).generate_state(1)
+        positions = cast("Iterator[int]", super().__iter__())
+        for turn, position in enumerate(positions):
+            seed = np.random.SeedSequence((self.seed, self.epoch if self.shuffle else 0, position)).generate_state(1)
             is_padding = turn * self.num_replicas + self.rank >= self.num_items
-            yield SampleKey(int(index), int(seed[0]), is_padding)
+            yield SampleKey(position, int(seed[0]), is_padding)

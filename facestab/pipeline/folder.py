@@ -15,7 +15,7 @@ from facestab.record import RECORD_NAME, read_record
 
 WEIGHTS_NAME = "weights.safetensors"
 # what a run writes besides its record; removed when it starts over
-PRODUCTS = ("checkpoints", "videos", WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "wandb")
+PRODUCTS = ("checkpoints", "videos", WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "run.log", "wandb")
 # settings that change where and how fast, not what
 INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar"}
 # raised when the same configuration gives another result than before

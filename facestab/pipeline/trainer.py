@@ -28,6 +28,7 @@ def is_main_process() -> bool:
 @contextmanager
 def make_loggers(config: DictConfig, folder: Path) -> Iterator[list[Logger]]:
     """The loggers of one run, with the whole configuration logged; closed at the end, so that jobs stay apart."""
+    run_log = _run_log(folder)
     loggers: list[Logger] = [build(node, save_dir=str(folder)) for node in config.logger.values()]
     settings = resolved(config)
     for logger in loggers:
@@ -37,10 +38,20 @@ def make_loggers(config: DictConfig, folder: Path) -> Iterator[list[Logger]]:
         yield loggers
         status = "success"
     finally:
+        logging.getLogger().removeHandler(run_log)
+        run_log.close()
         for logger in loggers:
             logger.finalize(status)
         if any(isinstance(logger, WandbLogger) for logger in loggers) and is_main_process():
-            wandb.finish(exit_code=0 if status == "success" else 1, quiet=True)
+            wandb.finish(exit_code=0 if status == "success" else 1)
+
+
+def _run_log(folder: Path) -> logging.Handler:
+    """Every line of the main process also goes to run.log."""
+    handler = logging.FileHandler(folder / "run.log") if is_main_process() else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    return handler
 
 
 def make_trainer(

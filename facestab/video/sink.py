@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
@@ -27,14 +28,16 @@ class _Codec(NamedTuple):
 
 
 _FFV1 = {"level": "3", "g": "1"}
+# Matroska files carry a random number otherwise
+_MKV = {"fflags": "+bitexact"}
 _CODECS = {
     # browsers play 4:2:0 with the index in front, and nothing else
     "h264": _Codec(
         "libx264", "yuv420p", (".mp4", ".mov"), {"crf": "18", "preset": "veryfast"}, {"movflags": "faststart"}
     ),
-    "ffv1_rgb": _Codec("ffv1", "bgr0", (".mkv",), _FFV1, {}),
+    "ffv1_rgb": _Codec("ffv1", "bgr0", (".mkv",), _FFV1, _MKV),
     # lossless H.264 does not bring ids back: readers stretch its grey range
-    "labels": _Codec("ffv1", "gray", (".mkv",), _FFV1, {}),
+    "labels": _Codec("ffv1", "gray", (".mkv",), _FFV1, _MKV),
 }
 
 
@@ -118,6 +121,10 @@ class VideoSink:
             raise TypeError(f"{self._settings.name} is no video encoder")
         stream.width, stream.height, stream.pix_fmt = width, height, self._settings.pixel_format
         stream.codec_context.time_base = 1 / self.fps
+        if self.codec == "h264":
+            # what the conversion from RGB uses; players guess BT.709 for large frames when nothing is said
+            stream.codec_context.colorspace = Colorspace.SMPTE170M
+            stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.thread_count = self._thread_count
         return container, stream
 

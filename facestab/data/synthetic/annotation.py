@@ -17,8 +17,11 @@ def classes(chart: FaceChart, layer_HW: np.ndarray, x_HW: np.ndarray, y_HW: np.n
     """uint8 class ids (H, W) of surface points, which follow from their names alone: a point keeps its class.
 
     Args:
+        chart: of the identity.
         layer_HW: `Layer` ids.
-        x_HW: material coordinates, as are y_HW and z_HW.
+        x_HW: first material coordinate, float.
+        y_HW: second one.
+        z_HW: third one.
     """
     labels_HW = _LAYER_CLASSES[layer_HW]
     skin = np.flatnonzero((layer_HW == Layer.SKIN) & (z_HW > 0))

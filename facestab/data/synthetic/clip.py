@@ -8,7 +8,8 @@ import numpy as np
 
 from facestab.data.synthetic.annotation import exact_flow, label_map
 from facestab.data.synthetic.backdrop import Backdrop
-from facestab.data.synthetic.conditions import CameraState, Conditions, damage
+from facestab.data.synthetic.camera import CameraState, damage
+from facestab.data.synthetic.conditions import Conditions
 from facestab.data.synthetic.identity import Identity
 from facestab.data.synthetic.motion import Motion
 from facestab.data.synthetic.scene import Scene, pixel_rays

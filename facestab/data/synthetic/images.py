@@ -4,8 +4,9 @@ import numpy as np
 
 from facestab.data.synthetic.annotation import label_map
 from facestab.data.synthetic.backdrop import Backdrop
+from facestab.data.synthetic.camera import CameraState, damage
 from facestab.data.synthetic.clip import MIN_SIZE
-from facestab.data.synthetic.conditions import CameraState, Conditions, damage
+from facestab.data.synthetic.conditions import Conditions
 from facestab.data.synthetic.identity import Identity
 from facestab.data.synthetic.scene import Scene
 from facestab.data.synthetic.seeds import generator
@@ -21,6 +22,7 @@ def labelled_image(seed: int, *, size: int, conditions: Conditions = _CLEAN) -> 
     Args:
         seed: an identity's seed, so that a seed from a split's range shows nobody from another split.
         size: height and width in pixels, at least 16.
+        conditions: what the camera does to the picture, and how often a hand is in it.
 
     Raises:
         ValueError: for a negative seed or too small a size.

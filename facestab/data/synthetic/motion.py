@@ -96,7 +96,11 @@ class Motion:
         lid_T = self._lid()
         base, slack = rng.uniform(0.85, 1.02), self._wander(_Wander("lid", 0.03))
         smile = np.clip(rng.normal(0.004, 0.008) + self._wander(_Wander("smile", 0.006)), -0.012, 0.024)
-        raised_T = 0.006 + self._wander(_Wander("brows", 0.007)) + 0.006 * voice_T * self._wander(_Wander("accent", 1.0, 0.6, 1.5))
+        raised_T = (
+            0.006
+            + self._wander(_Wander("brows", 0.007))
+            + 0.006 * voice_T * self._wander(_Wander("accent", 1.0, 0.6, 1.5))
+        )
         uneven_T = self._wander(_Wander("one brow", 0.002))
         gaze_x, gaze_y = self._gaze()
         open_T = np.clip(base + slack + 2 * np.clip(raised_T - 0.01, 0, 0.02), 0, 1.1) * lid_T
@@ -184,5 +188,7 @@ class Motion:
         poses: list[HandPose | None] = []
         for reach in reach_T:
             x, y = start_2 + reach * (goal_2 - start_2)
-            poses.append(HandPose(float(x), float(y), float(lean * (0.7 + 0.3 * reach))) if is_there and reach > 0 else None)
+            poses.append(
+                HandPose(float(x), float(y), float(lean * (0.7 + 0.3 * reach))) if is_there and reach > 0 else None
+            )
         return poses

@@ -6,6 +6,7 @@ import numpy as np
 
 from facestab.data.synthetic.chart import FaceChart
 from facestab.data.synthetic.identity import Identity
+from facestab.data.synthetic.outlines import Curtain, Hairline, Rims, is_hand
 from facestab.data.synthetic.solids import Ellipsoid, Frame, Plate, Solid, rotation
 from facestab.data.synthetic.state import HandPose, State
 
@@ -50,7 +51,6 @@ JAW_Y = 0.22
 """Head y below which the face stretches when the jaw goes down."""
 
 _NECK_PIVOT = np.array([0.0, 0.42, -0.12])
-_HEAD_PARTS_DEPTH = 0.05
 
 
 class Placement:
@@ -111,8 +111,8 @@ def hair_parts(identity: Identity, frame: Frame) -> list[Solid]:
     volume = identity.hair_volume
     centre = (0.0, -0.1 - 0.25 * (volume - 1), -0.07)
     axes = (identity.cranium_width * volume, 0.40 * volume, 0.42 * volume)
-    keep = _Hairline(identity)
-    shell = [
+    keep = Hairline(identity)
+    shell: list[Solid] = [
         Ellipsoid(Part.HAIR, frame, centre, axes, keep=keep),
         Ellipsoid(Part.HAIR, frame, centre, axes, is_far_side=True, keep=keep),
     ]
@@ -124,7 +124,7 @@ def hair_parts(identity: Identity, frame: Frame) -> list[Solid]:
     bottom = identity.hair_length + 0.12
     half = (bottom + 0.45) / 2
     width = identity.cranium_width * volume * (1.02 + 0.12 * identity.curl)
-    curtain = _Curtain(identity)
+    curtain = Curtain(identity)
     hanging_centre, hanging_axes = (0.0, half - 0.45, -0.17), (width, half, 0.25)
     return [
         *shell,
@@ -133,79 +133,18 @@ def hair_parts(identity: Identity, frame: Frame) -> list[Solid]:
     ]
 
 
-class _Hairline:
-    """Where the shell carries hair: above a plane that falls toward the ears, with a ragged edge and a parting."""
-
-    def __init__(self, identity: Identity) -> None:
-        self.identity = identity
-        self.phase = float(identity.seed % 997)
-
-    def __call__(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        who = self.identity
-        edge = who.hairline_y + who.hairline_slope * (0.36 - z)
-        edge = edge - 0.10 * np.exp(-(((x - who.hair_part) / 0.09) ** 2)) * (who.fringe < 0.03)
-        ragged = np.sin(x * 61 + self.phase) + np.sin(x * 97 + 2 * self.phase) + np.sin(x * 29 + self.phase)
-        edge = edge + (who.fringe + 0.006) * 0.4 * (ragged + 1.2)
-        return y < np.minimum(edge, 0.30)
-
-
-class _Curtain:
-    """Which of the hanging hair is there: beside the face, not in front of neck and chin."""
-
-    def __init__(self, identity: Identity) -> None:
-        self.identity = identity
-        self.phase = float(identity.seed % 991)
-
-    def far_side(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        ragged = np.sin(x * 71 + self.phase) + np.sin(x * 33 + 2 * self.phase)
-        return y < self.identity.hair_length + 0.02 * ragged
-
-    def near_side(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        inner = 0.225 + 0.012 * np.sin(y * 23 + self.phase) + 0.008 * np.sin(y * 57 + x * 20)
-        return (np.abs(x) > inner) & self.far_side(x, y, z)
-
-
 def glasses_parts(identity: Identity, frame: Frame) -> list[Solid]:
     """Two rims and a bridge, in a plane before the eyes."""
     if not identity.has_glasses:
         return []
     eye_x, eye_y, width = identity.eye_x, identity.eye_y, identity.glasses_width
 
-    def rims(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        u, v = np.abs(np.abs(x) - eye_x) / 0.118, np.abs(y - eye_y) / 0.088
-        radius = np.sqrt(np.sqrt(u**4 + v**4))
-        is_rim = np.abs(radius - 1) < width / 0.1
-        is_bridge = (np.abs(x) < eye_x - 0.118) & (np.abs(y - eye_y + 0.03 - 0.4 * x * x) < 0.8 * width)
-        return is_rim | is_bridge
-
     reach, front = eye_x + 0.14, 0.415
     arms = [
         Ellipsoid(Part.GLASSES, frame, (side * (eye_x + 0.15), eye_y - 0.01, 0.17), (0.030, 0.7 * width, front - 0.17))
         for side in (-1, 1)
     ]
-    return [Plate(Part.GLASSES, frame, front, (-reach, reach, eye_y - 0.12, eye_y + 0.12), rims), *arms]
-
-
-_FINGERS = ((-0.115, -0.36, 0.030), (-0.045, -0.43, 0.033), (0.028, -0.42, 0.033), (0.1, -0.35, 0.029))
-
-
-def hand_depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """How deep (x, y) lies inside the outline of a hand with forearm, in its own coordinates; negative outside."""
-    palm_x, palm_y = np.abs(x) - 0.08, np.abs(y) - 0.09
-    depth = 0.055 - np.hypot(np.maximum(palm_x, 0), np.maximum(palm_y, 0))
-    for tip_x, tip_y, radius in _FINGERS:
-        depth = np.maximum(depth, _capsule(x, y, (0.82 * tip_x, -0.08), (tip_x, tip_y), radius))
-    depth = np.maximum(depth, _capsule(x, y, (0.07, 0.08), (0.23, -0.10), 0.036))
-    return np.maximum(depth, _capsule(x, y, (0.0, 0.1), (0.0, 1.6), 0.09))
-
-
-def _capsule(
-    x: np.ndarray, y: np.ndarray, start: tuple[float, float], end: tuple[float, float], radius: float
-) -> np.ndarray:
-    along_x, along_y = end[0] - start[0], end[1] - start[1]
-    dx, dy = x - start[0], y - start[1]
-    place = np.clip((dx * along_x + dy * along_y) / (along_x**2 + along_y**2), 0, 1)
-    return radius - np.hypot(dx - place * along_x, dy - place * along_y)
+    return [Plate(Part.GLASSES, frame, front, (-reach, reach, eye_y - 0.12, eye_y + 0.12), Rims(identity)), *arms]
 
 
 def body_parts(frame: Frame) -> list[Solid]:
@@ -228,8 +167,7 @@ def person_parts(identity: Identity, chart: FaceChart, state: State) -> tuple[Pl
     parts: list[Solid] = [*body_parts(placement.body), skull.cranium, skull.face_upper, skull.face_lower, *ears]
     parts += [*nose_parts(identity, head), *hair_parts(identity, head), *glasses_parts(identity, head)]
     if state.hand is not None:
-        outline = lambda x, y, z: hand_depth(x, y) > 0  # noqa: E731
-        parts.append(Plate(Part.HAND, placement.hand, 0.0, (-0.2, 0.3, -0.48, 1.7), outline))
+        parts.append(Plate(Part.HAND, placement.hand, 0.0, (-0.2, 0.3, -0.48, 1.7), is_hand))
     return placement, skull, parts
 
 

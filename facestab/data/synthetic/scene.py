@@ -57,8 +57,8 @@ class Hits:
 
 
 def pixel_rays(size: int, samples: int = 1, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
-    """x (1, W) and y (H, 1) of the rays through the centres of size * samples pixels, in frame heights."""
-    place = ((np.arange(size * samples) + 0.5) / (size * samples) - 0.5).astype(dtype)
+    """Return x (1, W) and y (H, 1) of the rays through the centres of size * samples pixels, in frame heights."""
+    place: np.ndarray = ((np.arange(size * samples) + 0.5) / (size * samples) - 0.5).astype(dtype)
     return place[None, :], place[:, None]
 
 

@@ -29,7 +29,7 @@ class SkinMap:
 
 
 @lru_cache(maxsize=1)
-def noise_HW2() -> np.ndarray:
+def noise_tile() -> np.ndarray:
     """float32 (512, 512, 2), tileable, zero mean, unit variance: cloudy noise, and fine grain."""
     rng = generator("noise map")
     frequency = np.hypot(np.fft.fftfreq(NOISE_SIZE)[:, None], np.fft.rfftfreq(NOISE_SIZE)[None, :]) * NOISE_SIZE
@@ -56,7 +56,7 @@ def sample(texture: np.ndarray, column: np.ndarray, row: np.ndarray, *, wrap: bo
 
 def sample_noise(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Cloudy and fine noise (N, 2); the tile repeats every 1 in u and v."""
-    return sample(noise_HW2(), (u % 1.0) * NOISE_SIZE, (v % 1.0) * NOISE_SIZE, wrap=True)
+    return sample(noise_tile(), (u % 1.0) * NOISE_SIZE, (v % 1.0) * NOISE_SIZE, wrap=True)
 
 
 def sample_chart(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
