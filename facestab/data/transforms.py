@@ -1,6 +1,7 @@
 """Augmentation behind one door: albumentations inside, seeds and shared geometry outside."""
 
 import os
+import random
 from collections.abc import Sequence
 
 # must be set before the import: albumentations asks the network for its newest version otherwise
@@ -62,7 +63,7 @@ class Augmentation:
         rng = np.random.default_rng(seed)
         frames, labels = self._square(frames, labels, rng)
         if self._geometry.transforms:
-            self._geometry.set_random_seed(int(rng.integers(2**31)))
+            _seed(self._geometry, rng)
             moved = self._geometry(images=frames, masks=labels)
             frames, labels = moved["images"], moved["masks"]
         if rng.random() < self.flip:
@@ -77,7 +78,7 @@ class Augmentation:
         return np.ascontiguousarray(frames), np.ascontiguousarray(labels)
 
     def _damage(self, frame_HWC: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        self._photometric.set_random_seed(int(rng.integers(2**31)))
+        _seed(self._photometric, rng)
         return self._photometric(image=np.ascontiguousarray(frame_HWC))["image"]
 
     def _square(
@@ -95,6 +96,12 @@ class Augmentation:
         top, left = (n // 2 if rng is None else int(rng.integers(n + 1)) for n in spare)
         rows, columns = slice(top, top + self.size), slice(left, left + self.size)
         return frames[:, rows, columns], labels[:, rows, columns]
+
+
+def _seed(compose: A.Compose, rng: np.random.Generator) -> None:
+    seed = int(rng.integers(2**31))
+    # one stream for all transforms: set_random_seed gives each the same seed, and with it the same draws
+    compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
 
 
 def ignore_labels(labels: np.ndarray) -> np.ndarray:

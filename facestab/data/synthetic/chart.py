@@ -21,8 +21,9 @@ class Slit:
         half_width: reach of the opening on either side of `centre_x`.
         reach: half the width of the strip in which skin moves at all.
         tilt: slope of the line; `bend` is its sag at `half_width`.
-        top_y: above it no skin moves; `bottom_y` likewise below.
-        hold_up: width of the band above the line that moves rigidly (lip, brow); `hold_down` likewise below.
+        top_y: above it no skin moves; `bottom_y` likewise below, and `bottom_bend` lifts that limit with x * x.
+        hold_up: width at the centre of the band above the line that moves rigidly (lip, brow), narrower toward the
+            ends; `hold_down` likewise below.
     """
 
     centre_x: float
@@ -35,15 +36,24 @@ class Slit:
     bottom_y: float
     hold_up: float
     hold_down: float
+    bottom_bend: float = 0.0
+
+    def bottom(self, x: np.ndarray) -> np.ndarray:
+        """Height y below which no skin moves at x."""
+        return self.bottom_y - self.bottom_bend * (x * x)
 
     def line(self, x: np.ndarray) -> np.ndarray:
         """Height y of the closed line at x."""
         offset = x - self.centre_x
         return self.line_y + offset * (self.tilt + offset * (self.bend / self.half_width**2))
 
+    def taper(self, x: np.ndarray) -> np.ndarray:
+        """1 at the centre, falling to 0 at `half_width` and beyond."""
+        return np.maximum(1 - ((x - self.centre_x) / self.half_width) ** 2, 0)
+
     def contains(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """True where skin can be moved by this slit."""
-        return (np.abs(x - self.centre_x) < self.reach) & (y > self.top_y) & (y < self.bottom_y)
+        return (np.abs(x - self.centre_x) < self.reach) & (y > self.top_y) & (y < self.bottom(x))
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Opening:
     def moves(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How far the upper edge lies above the line at x, and the lower edge below it."""
         offset2 = (x - self.slit.centre_x) ** 2
-        gap = np.maximum(1 - offset2 / self.slit.half_width**2, 0)
+        gap = self.slit.taper(x)
         up, down = self.rise * gap, self.drop * gap
         if self.corner:
             lift = offset2 * np.maximum(1 - offset2 / self.slit.reach**2, 0) * (self.corner / self.slit.half_width**2)
@@ -67,31 +77,31 @@ class Opening:
 
     def to_rest(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rest height y0 of the skin seen at (x, y), and True where the opening is seen instead (y0 is then y)."""
-        line = self.slit.line(x)
+        line, taper = self.slit.line(x), self.slit.taper(x)
         up, down = self.moves(x)
         offset = y - line
-        above = line - _shrink(-offset, up, self.slit.hold_up, line - self.slit.top_y)
-        below = line + _shrink(offset, down, self.slit.hold_down, self.slit.bottom_y - line)
+        above = line - _shrink(-offset, up, self.slit.hold_up * taper, line - self.slit.top_y)
+        below = line + _shrink(offset, down, self.slit.hold_down * taper, self.slit.bottom(x) - line)
         is_above = offset < -up
         is_open = ~is_above & (offset < down)
         return np.where(is_above, above, np.where(is_open, y, below)), is_open
 
     def from_rest(self, x: np.ndarray, y0: np.ndarray) -> np.ndarray:
         """Height y at which the skin point of rest height y0 is seen."""
-        line = self.slit.line(x)
+        line, taper = self.slit.line(x), self.slit.taper(x)
         up, down = self.moves(x)
         offset = y0 - line
-        above = line - _stretch(-offset, up, self.slit.hold_up, line - self.slit.top_y)
-        below = line + _stretch(offset, down, self.slit.hold_down, self.slit.bottom_y - line)
+        above = line - _stretch(-offset, up, self.slit.hold_up * taper, line - self.slit.top_y)
+        below = line + _stretch(offset, down, self.slit.hold_down * taper, self.slit.bottom(x) - line)
         return np.where(offset < 0, above, below)
 
 
-def _stretch(distance: np.ndarray, move: np.ndarray, hold: float, span: np.ndarray) -> np.ndarray:
+def _stretch(distance: np.ndarray, move: np.ndarray, hold: np.ndarray, span: np.ndarray) -> np.ndarray:
     squeezed = span - (span - distance) * (span - hold - move) / (span - hold)
     return np.where(distance < hold, distance + move, squeezed)
 
 
-def _shrink(distance: np.ndarray, move: np.ndarray, hold: float, span: np.ndarray) -> np.ndarray:
+def _shrink(distance: np.ndarray, move: np.ndarray, hold: np.ndarray, span: np.ndarray) -> np.ndarray:
     relaxed = span - (span - distance) * (span - hold) / (span - hold - move)
     return np.where(distance < hold + move, distance - move, relaxed)
 
@@ -107,15 +117,17 @@ class FaceChart:
             centre_x=0.0,
             line_y=identity.mouth_y,
             half_width=identity.mouth_half_width,
-            reach=1.5 * identity.mouth_half_width,
+            reach=1.3 * identity.mouth_half_width,
             tilt=0.0,
             bend=identity.mouth_bend,
             top_y=0.12,
             bottom_y=identity.chin_y - 0.015,
             hold_up=identity.upper_lip,
             hold_down=identity.lower_lip,
+            # The chin is round: what moves must stay on it.
+            bottom_bend=2.9,
         )
-        lowest_line = identity.mouth_y + 2.25 * max(identity.mouth_bend, 0.0)
+        lowest_line = identity.mouth_y + 1.7 * max(identity.mouth_bend, 0.0)
         # The chin below the lip is squeezed by the drop, and must not vanish.
         self._max_drop = min(0.075, 0.7 * (self.mouth.bottom_y - lowest_line - identity.lower_lip))
 

@@ -50,6 +50,9 @@ PART_LAYERS = np.array([0, 1, 1, 1, 5, 6, 7, 8, 9, 10, 11], np.uint8)
 JAW_Y = 0.22
 """Head y below which the face stretches when the jaw goes down."""
 
+FRONT_Z = 0.05
+"""Head z of the face's widest outline. In front of it the skin has one point over each (x, y), and can move."""
+
 _NECK_PIVOT = np.array([0.0, 0.42, -0.12])
 
 
@@ -77,14 +80,14 @@ class Skull:
         self.face_upper = Ellipsoid(
             Part.FACE_UPPER,
             frame,
-            (0, centre_y, 0.05),
+            (0, centre_y, FRONT_Z),
             (identity.face_width, half, 0.36),
             keep=lambda x, y, z: y <= JAW_Y,
         )
         self.face_lower = Ellipsoid(
             Part.FACE_LOWER,
             frame,
-            (0, JAW_Y + (centre_y - JAW_Y) * (1 + stretch), 0.05),
+            (0, JAW_Y + (centre_y - JAW_Y) * (1 + stretch), FRONT_Z),
             (identity.face_width, half * (1 + stretch), 0.36),
             keep=lambda x, y, z: y > JAW_Y,
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from facestab.data.synthetic.chart import FaceChart
 from facestab.data.synthetic.identity import Identity
-from facestab.data.synthetic.parts import JAW_Y, PART_LAYERS, Layer, Part, jaw_stretch, person_parts
+from facestab.data.synthetic.parts import FRONT_Z, JAW_Y, PART_LAYERS, Layer, Part, jaw_stretch, person_parts
 from facestab.data.synthetic.solids import Bounds, Frame, Solid
 from facestab.data.synthetic.state import State
 
@@ -134,7 +134,7 @@ class Scene:
     def _to_rest(self, layer: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         rest_y = y.copy()
         for opening, gap in zip(self.openings, _GAPS, strict=True):
-            inside = np.flatnonzero(opening.slit.contains(x, rest_y) & (z > 0) & (layer == Layer.SKIN))
+            inside = np.flatnonzero(opening.slit.contains(x, rest_y) & (z > FRONT_Z) & (layer == Layer.SKIN))
             moved, is_open = opening.to_rest(x[inside], rest_y[inside])
             rest_y[inside] = moved
             if gap != Layer.SKIN:
@@ -194,7 +194,7 @@ class Scene:
         x[is_eye] += self.state.gaze_x
         y[is_eye] += self.state.gaze_y
         rest_y = y.copy()
-        is_skin = (layer == Layer.SKIN) & (z > 0)
+        is_skin = (layer == Layer.SKIN) & (z > FRONT_Z)
         for opening, gap in zip(reversed(self.openings), reversed(_GAPS), strict=True):
             # The brows move the opening of the eye below them a little, too.
             is_movable = is_skin | is_eye if gap == Layer.SKIN else is_skin

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from facestab.labels import LabelSet
+
+GREY = [[i, i, i] for i in range(4)]
+
+
+def test_a_flip_mirrors_and_exchanges_sides():
+    labels = LabelSet(["bg", "left", "right", "nose"], GREY, [[1, 2]])
+    flipped = labels.flip(np.array([[0, 1, 3, 2, 2, 255]], np.uint8))
+    np.testing.assert_array_equal(flipped, [[255, 1, 1, 3, 2, 0]])
+
+
+def test_two_flips_give_back_every_label():
+    labels = LabelSet(["bg", "left", "right", "nose"], GREY, [[1, 2]])
+    map_ = np.random.default_rng(0).integers(0, 4, (2, 5, 7)).astype(np.uint8)
+    np.testing.assert_array_equal(labels.flip(labels.flip(map_)), map_)
+
+
+def test_face_sides_are_the_viewers(face11):
+    assert face11.names[2] == "left_brow"
+    assert face11.names[4] == "left_eye"
+    assert {tuple(pair) for pair in face11.pairs} == {(2, 3), (4, 5)}
+
+
+def test_the_palette_has_a_colour_of_its_own_for_each_class(face11):
+    assert len(set(face11.palette)) == face11.num_classes == 11
+    assert face11.palette_lut[255].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("names", "palette", "pairs", "word"),
+    [
+        (["bg"], GREY[:1], [], "2 to 255"),
+        (["bg", "bg"], GREY[:2], [], "twice"),
+        (["bg", "a"], GREY, [], "2 colours"),
+        (["bg", "a"], [[0, 0, 0], [0, 0, 256]], [], "0 to 255"),
+        (["bg", "a", "b"], GREY[:3], [[1, 3]], "0 to 2"),
+        (["bg", "a", "b"], GREY[:3], [[1, 2], [2, 1]], "one pair"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(names, palette, pairs, word):
+    with pytest.raises(ValueError, match=word):
+        LabelSet(names, palette, pairs)

@@ -1,0 +1,48 @@
+"""The smallest settings with which every part still does its work, and how a user's command is run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+IMAGE = [
+    "net=tiny",
+    "size=48",
+    "data.batch_size=8",
+    "data.num_workers=0",
+    "data.dataset.num_train=16",
+    "data.dataset.num_val=8",
+    "data.dataset.num_test=8",
+    "image.max_epochs=2",
+]
+TEMPORAL = [
+    *IMAGE,
+    "video.num_frames=6",
+    "video.num_train=2",
+    "video.num_val=1",
+    "video.num_test=3",
+    "temporal.max_epochs=1",
+    "temporal.pairs.num_workers=0",
+    "temporal.pairs.batch_size=4",
+]
+
+
+def facestab(*arguments: str, cwd: Path, module: str = "facestab.run") -> subprocess.CompletedProcess[str]:
+    """Runs `python -m facestab.run ...` as a user would, from another folder."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("FACESTAB_NAME", "LOCAL_RANK", "RANK")}
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env={**environment, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+def succeed(*arguments: str, cwd: Path, module: str = "facestab.run") -> str:
+    """The same, and what it printed; fails the test when the command fails."""
+    done = facestab(*arguments, cwd=cwd, module=module)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout + done.stderr
