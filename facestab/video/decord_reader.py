@@ -25,19 +25,19 @@ def read_frames(index: VideoIndex, start: int, stop: int) -> Iterator[np.ndarray
     objection = index.decord_objection()
     if objection is not None:
         raise _refusal(index, objection)
-    number = start
+    decord, number = _decord(), start
     try:
-        with _reader(index) as reader:
+        with _reader(decord, index) as reader:
             for number in range(start, stop):
                 yield _to_array(index, reader[number])
-    except (_decord().DECORDError, RuntimeError) as error:
+    except (decord.DECORDError, RuntimeError) as error:
         raise _refusal(index, f"decord fails at frame {number}") from error
 
 
 @contextmanager
-def _reader(index: VideoIndex) -> Iterator[Any]:
+def _reader(decord: Any, index: VideoIndex) -> Iterator[Any]:
     owner = os.getpid()
-    reader = _decord().VideoReader(os.fspath(index.info.path), num_threads=1)
+    reader = decord.VideoReader(os.fspath(index.info.path), num_threads=1)
     _OPEN_READERS.append(reader)
     try:
         if len(reader) != index.info.num_frames:

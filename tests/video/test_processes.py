@@ -58,7 +58,9 @@ def test_workers_read_on_from_a_source_used_in_the_parent(tmp_path: Path, backen
 def test_a_forked_child_can_drop_a_pass_that_its_parent_has_begun(tmp_path: Path, backend: str) -> None:
     running = [open_video(write_clip(tmp_path / "clip.mp4", N), backend).frames()]
     next(running[0])
-    child = multiprocessing.get_context("fork").Process(target=_only_drop, args=(running,))
+    # decord's threads must be waiting, or a child gets away with it
+    time.sleep(1)
+    child = multiprocessing.get_context("fork").Process(target=list.clear, args=(running,))
     child.start()
     child.join(20)
     hangs = child.is_alive()
@@ -66,10 +68,6 @@ def test_a_forked_child_can_drop_a_pass_that_its_parent_has_begun(tmp_path: Path
     assert not hangs
     assert child.exitcode == 0
     assert numbers_of(running[0]) == list(range(1, N))
-
-
-def _only_drop(running: list) -> None:
-    running.clear()
 
 
 def test_a_pickle_holds_the_path_and_the_settings_and_reads_the_same(tmp_path: Path) -> None:
