@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -91,6 +92,15 @@ def default_name(arguments: list[str], now: datetime) -> str:
     return f"sweep-{hashlib.sha256(' '.join(swept).encode()).hexdigest()[:10]}"
 
 
+def explain(error: Exception) -> str:
+    """One line of Hydra's or OmegaConf's several, with what to do about it."""
+    text = " ".join(str(error).split())
+    unknown = re.match(r"Could not override '([^']+)'", text)
+    if unknown:
+        return f"this stage has no setting '{unknown[1]}'; add --cfg job to the command to see those it has"
+    return text
+
+
 def main() -> None:
     """The command line. Exit code 1 when a run could not be done."""
     # children of a distributed run inherit it, so that all processes agree on the folder
@@ -102,7 +112,7 @@ def main() -> None:
     try:
         entry()
     except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(f"facestab: error: {' '.join(str(error).split())}")
+        sys.exit(f"facestab: error: {explain(error)}")
     sys.exit(1 if _failures else 0)
 
 

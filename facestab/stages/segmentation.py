@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from facestab.metrics.scores import SegmentationScores
+from facestab.nets.inference import predict_logits
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
 from facestab.record import IMAGE
@@ -90,13 +92,19 @@ class SegmentationStage(LightningModule):
         self.scores.reset()
         self.log_dict({name: value for name, value in values.items() if not value.isnan()})
 
+    def on_predict_start(self) -> None:
+        """One frame through every network before the first is timed: first calls allocate and choose algorithms."""
+        frame_1HWC = np.zeros((1, self.frame_size, self.frame_size, 3), np.uint8)
+        for net in self.rows.values():
+            with self.trainer.precision_plugin.predict_step_context():
+                predict_logits(net.to(self.device).eval(), frame_1HWC, self.device)
+
     def predict_step(self, batch: Video | None, batch_idx: int = 0) -> Iterator[FramePrediction]:
         """A lazy stream over one video; empty for a process that has none."""
         if batch is None:
             return iter(())
-        nets = {row: net.to(self.device).eval() for row, net in self.rows.items()}
         return stream_video(
-            nets,
+            self.rows,
             batch.path,
             size=self.frame_size,
             batch_size=self.frames_per_batch,

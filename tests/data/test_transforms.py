@@ -47,7 +47,7 @@ def test_a_flip_exchanges_sides(face11):
     augment = Augmentation(32, face11, flip=1.0)
     labels = np.zeros((1, 32, 32), np.uint8)
     labels[0, :, 4:8] = 2
-    frames, flipped = augment.train(np.zeros((1, 32, 32, 3), np.uint8), labels, 0)
+    _frames, flipped = augment.train(np.zeros((1, 32, 32, 3), np.uint8), labels, 0)
     assert (flipped[0, :, 24:28] == 3).all()
     assert (flipped == 3).sum() == (labels == 2).sum()
 
@@ -63,7 +63,10 @@ def test_the_seed_decides_everything(compose_config, pair):
 def test_clean_augmentation_adds_no_noise(compose_config):
     flat = np.full((1, 64, 64, 3), 120, np.uint8), np.zeros((1, 64, 64), np.uint8)
     noisy, clean = (
-        max(float(video_augmentation(compose_config, name).train(*flat, seed)[0].std((1, 2)).max()) for seed in range(20))
+        max(
+            float(video_augmentation(compose_config, name).train(*flat, seed)[0].std((1, 2)).max())
+            for seed in range(20)
+        )
         for name in ("video", "clean")
     )
     assert clean < 0.5
@@ -99,7 +102,7 @@ def test_each_kind_of_damage_is_drawn_for_itself(compose_config):
 
 @pytest.mark.parametrize(("size", "flip"), [(8, 0.5), (32, 1.5), (32, -0.1)])
 def test_impossible_settings_are_refused(face11, size, flip):
-    with pytest.raises(ValueError, match="size|flip"):
+    with pytest.raises(ValueError, match=r"size|flip"):
         Augmentation(size, face11, flip=flip)
 
 

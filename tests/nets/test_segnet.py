@@ -51,7 +51,9 @@ def test_float_images_are_refused_because_their_range_is_not_known():
 
 
 def test_a_torchvision_network_trains_through_the_adapter():
-    module = torchvision.models.segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=5)
+    module = torchvision.models.segmentation.lraspp_mobilenet_v3_large(
+        weights=None, weights_backbone=None, num_classes=5
+    )
     net = SegNet(module, features="classifier.cbr")
     output = net(images(64, 96))
     assert output.logits_BKHW.shape == (2, 5, 64, 96)
@@ -61,5 +63,7 @@ def test_a_torchvision_network_trains_through_the_adapter():
 
 
 def test_the_deepest_map_is_taken_of_a_layer_that_returns_several():
-    module = torchvision.models.segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=5)
+    module = torchvision.models.segmentation.lraspp_mobilenet_v3_large(
+        weights=None, weights_backbone=None, num_classes=5
+    )
     assert SegNet(module, features="backbone")(images(64, 96)).features_BCHW.shape[1] == 960

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+
+from facestab.losses import FeatureL1, TemporalLoss
+from facestab.nets.smp import SmpNet
+from facestab.nets.weights import ModelCard
+from facestab.stages.temporal import TemporalStage
+from facestab.types import FramePairBatch
+
+LABELS = {"names": ["bg", "a", "b"], "palette": [[0, 0, 0], [1, 1, 1], [2, 2, 2]], "pairs": []}
+
+
+def make_stage(w=0.5, **kwargs):
+    torch.manual_seed(0)
+    net = SmpNet("unet", "tu-test_resnet", 3, options={"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]})
+    card = ModelCard("temporal", {}, LABELS, 32)
+    return TemporalStage(net.eval(), card, loss=TemporalLoss(w, FeatureL1()), **kwargs)
+
+
+def make_batch():
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randint(0, 256, (4, 2, 3, 32, 32), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, 3, (4, 2, 32, 32), generator=generator)
+    labels[0, :, :5] = 255
+    return FramePairBatch(frames, labels)
+
+
+def test_the_loss_is_the_patents_formula_computed_frame_by_frame():
+    stage, batch, w = make_stage(w=0.7), make_batch(), 0.7
+    outputs = [[stage.net(batch.frames_BTCHW[b, t][None]) for t in (0, 1)] for b in range(4)]
+    distance = np.mean([(a.features_BCHW - b.features_BCHW).abs().mean().item() for a, b in outputs])
+    entropies = []
+    for t in (0, 1):
+        picked = []
+        for b in range(4):
+            log_p = outputs[b][t].logits_BKHW[0].log_softmax(0)
+            for y in range(32):
+                for x in range(32):
+                    label = int(batch.labels_BTHW[b, t, y, x])
+                    if label != 255:
+                        picked.append(-log_p[label, y, x].item())
+        entropies.append(np.mean(picked))
+    parts, _ = stage.pair_parts(batch)
+    assert parts["feature_distance"].item() == pytest.approx(distance, rel=1e-4)
+    assert parts["cross_entropy"].item() == pytest.approx(sum(entropies), rel=1e-4)
+    assert parts["loss"].item() == pytest.approx(distance + w * sum(entropies), rel=1e-4)
+
+
+def test_both_frames_go_through_the_network_in_one_pass():
+    stage, calls = make_stage(), []
+    stage.net.register_forward_hook(lambda module, inputs, output: calls.append(inputs[0].shape))
+    stage.pair_parts(make_batch())
+    assert calls == [(8, 3, 32, 32)]
+
+
+def test_the_gradient_ratio_is_that_of_the_two_terms():
+    stage = make_stage(w=0.5)
+    parts, _ = stage.pair_parts(make_batch())
+    ratio = stage._gradient_ratio(parts)
+
+    def norm(loss):
+        stage.zero_grad()
+        loss.backward(retain_graph=True)
+        return torch.cat([p.grad.flatten() for p in stage.net.parameters() if p.grad is not None]).norm()
+
+    expected = norm(parts["feature_distance"]) / norm(0.5 * parts["cross_entropy"])
+    assert ratio.item() == pytest.approx(expected.item(), rel=1e-3)
+
+
+def test_diagnostics_show_features_that_shrink():
+    stage, batch = make_stage(), make_batch()
+    before = stage._diagnose(*stage.pair_parts(batch))
+    with torch.no_grad():
+        last = [module for module in stage.net.module.decoder.modules() if isinstance(module, torch.nn.BatchNorm2d)][-1]
+        last.weight.mul_(0.1)
+        last.bias.mul_(0.1)
+    after = stage._diagnose(*stage.pair_parts(batch))
+    assert after["feature_mean_abs"] < 0.2 * before["feature_mean_abs"]
+    assert after["feature_std"] < 0.2 * before["feature_std"]
+    # the distance shrank as well, but nothing became more alike
+    assert after["feature_distance_relative"].item() == pytest.approx(
+        before["feature_distance_relative"].item(), rel=0.2
+    )
+
+
+def test_the_image_model_is_neither_trained_nor_saved():
+    image_net = make_stage().net
+    stage = make_stage(image_net=image_net)
+    assert list(stage.rows) == ["image", "stabilized"]
+    assert not any(p is q for p in image_net.parameters() for q in stage.parameters())
+    assert all(name.startswith(("net.", "scores.", "loss.")) for name in stage.state_dict())
+
+
+@pytest.mark.parametrize("w", [-0.1, float("nan"), float("inf")])
+def test_impossible_weights_are_refused(w):
+    with pytest.raises(ValueError, match="w"):
+        make_stage(w=w)
+
+
+def test_a_negative_interval_is_refused():
+    with pytest.raises(ValueError, match="diagnose_every"):
+        make_stage(diagnose_every=-1)

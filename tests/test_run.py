@@ -1,0 +1,278 @@
+"""The commands as a user types them, in a folder that is not the checkout."""
+
+import csv
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from facestab.record import is_known_key, read_record
+from facestab.video.label_video import read_labels
+from facestab.video.source import open_video
+from tests.clips import carphone
+from tests.tiny import IMAGE, TEMPORAL, facestab, succeed
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder in which `stage=temporal` has run once."""
+    folder = tmp_path_factory.mktemp("home")
+    succeed("stage=temporal", "w=0.5", "name=first", *TEMPORAL, cwd=folder)
+    return folder
+
+
+def test_the_temporal_stage_trains_its_image_model_first_and_writes_everything(home):
+    image_runs = list((home / "runs" / "image").glob("*/metrics.json"))
+    assert len(image_runs) == 1
+    run = home / "runs" / "temporal" / "first"
+    files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert {
+        "config.yaml",
+        "overrides.yaml",
+        "run.log",
+        "metrics.json",
+        "metrics.csv",
+        "weights.safetensors",
+        "checkpoints/last.ckpt",
+        "checkpoints/best.ckpt",
+    } <= files
+    for video in ("test_0000", "test_0001", "test_0002"):
+        for name in ("labels.mkv", "overlay.mp4", "compare.mp4", "frames.csv"):
+            assert f"videos/{video}/{name}" in files
+    assert not [name for name in files if ".part" in name]
+
+
+def test_the_record_has_every_row_with_known_keys(home):
+    record = read_record(home / "runs" / "temporal" / "first")
+    assert list(record["metrics"]) == ["truth", "frozen", "image", "ema_0.5", "stabilized"]
+    assert (record["w"], record["threshold"], record["seed"], record["flow"]) == (0.5, 0.1, 0, "dis_medium")
+    for row, values in record["metrics"].items():
+        assert all(is_known_key(key) for key in values)
+        assert {"flicker/aba", "flicker/switch", "tc/masked", "tc/coverage", "val/miou"} <= set(values)
+        assert row == "truth" or values["time/ms_per_frame"] > 0
+    assert record["metrics"]["truth"]["val/miou"] == 1
+    assert record["metrics"]["frozen"]["flicker/switch"] == 0
+    assert all(is_known_key(key) for key in record["training"])
+
+
+def test_every_key_of_the_csv_is_known(home):
+    for path in (home / "runs").glob("*/*/metrics.csv"):
+        with path.open() as stream:
+            columns = set(next(csv.reader(stream))) - {"epoch", "step"}
+        assert columns
+        assert [key for key in columns if not is_known_key(key)] == []
+
+
+def test_the_written_labels_are_what_was_measured(home):
+    run = home / "runs" / "temporal" / "first"
+    labels = np.stack(list(read_labels(run / "videos" / "test_0000" / "labels.mkv")))
+    assert labels.shape == (6, 48, 48)
+    flickers = (labels[:-2] == labels[2:]) & (labels[1:-1] != labels[2:])
+    stored = read_record(run)["videos"]["test_0000"]["stabilized"]["flicker/aba"]
+    assert stored == pytest.approx(flickers.mean(), rel=1e-6)
+
+
+def test_checkpoints_hold_tensors_and_primitives_only(home):
+    for path in (home / "runs").rglob("*.ckpt"):
+        assert "state_dict" in torch.load(path, weights_only=True)
+
+
+def test_the_stabilized_network_has_the_image_models_shape(home):
+    shapes = []
+    for path in sorted((home / "runs").glob("*/*/weights.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            names = file.keys()
+            shapes.append({name: tuple(file.get_slice(name).get_shape()) for name in names})
+    assert len(shapes) == 2
+    assert shapes[0] == shapes[1]
+
+
+def test_another_w_reuses_the_image_model_the_labels_and_the_clips(home):
+    before = {path: path.stat().st_mtime_ns for path in (home / "runs").glob("cache/**/*.mkv")}
+    printed = succeed("stage=temporal", "w=2", "name=second", *TEMPORAL, "inference.write=[]", cwd=home)
+    assert "image model: " in printed
+    assert "pseudo-labels: 3 of 3 videos are in" in printed
+    assert len(list((home / "runs" / "image").glob("*/metrics.json"))) == 1
+    assert before == {path: path.stat().st_mtime_ns for path in (home / "runs").glob("cache/**/*.mkv")}
+
+
+def test_a_finished_run_is_not_repeated_and_not_overwritten(home):
+    record = home / "runs" / "temporal" / "first" / "metrics.json"
+    before = record.stat().st_mtime_ns
+    assert "finished already" in succeed("stage=temporal", "w=0.5", "name=first", *TEMPORAL, cwd=home)
+    refused = facestab("stage=temporal", "w=0.7", "name=first", *TEMPORAL, cwd=home)
+    assert refused.returncode == 1
+    assert "choose another name" in refused.stderr
+    assert record.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("ckpt", ["checkpoints/last.ckpt", "weights.safetensors"])
+def test_a_real_clip_goes_through_with_one_output_frame_for_each_input_frame(home, ckpt):
+    source = carphone()
+    name = ckpt.split("/")[0]
+    succeed("stage=predict", f"ckpt=runs/temporal/first/{ckpt}", f"video.source={source}", f"name={name}", cwd=home)
+    run = home / "runs" / "predict" / name
+    with open_video(source) as clip:
+        info = clip.info
+    folder = run / "videos" / "carphone_pristine"
+    labels = np.stack(list(read_labels(folder / "labels.mkv")))
+    assert labels.shape == (info.num_frames, info.height, info.width)
+    for video in ("overlay.mp4", "compare.mp4"):
+        with open_video(folder / video) as written:
+            assert written.info.num_frames == info.num_frames
+            assert written.info.fps == info.fps == Fraction(30000, 1001)
+            assert len(list(written.frames())) == info.num_frames
+    record = read_record(run)
+    assert list(record["metrics"]) == ["image", "stabilized"]
+    assert "val/miou" not in record["metrics"]["stabilized"]
+    assert record["inputs"]["carphone_pristine"] == {
+        "fps": "30000/1001",
+        "size": [info.height, info.width],
+        "frames": info.num_frames,
+    }
+
+
+def test_folders_of_frames_and_of_files_go_through(home, tmp_path):
+    with open_video(carphone()) as clip:
+        frames = [frame for _, frame in zip(range(4), clip.frames(), strict=False)]
+    for folder in (tmp_path / "set" / "a", tmp_path / "set" / "b"):
+        folder.mkdir(parents=True)
+        for t, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / f"{t:03d}.png")
+    (tmp_path / "set" / "clip.mp4").write_bytes(carphone().read_bytes())
+    ckpt = home / "runs" / "temporal" / "first" / "weights.safetensors"
+    succeed(
+        "stage=predict", f"ckpt={ckpt}", f"video.source={tmp_path}/set", "name=x", "inference.flow=null", cwd=tmp_path
+    )
+    record = read_record(tmp_path / "runs" / "predict" / "x")
+    assert {id_: values["frames"] for id_, values in record["inputs"].items()} == {"a": 4, "b": 4, "clip": 120}
+    assert "tc/masked" not in record["metrics"]["stabilized"]
+
+
+def test_two_processes_write_the_same_files_and_metrics_as_one(home):
+    """Three clips of the video folder for two processes, and one clip for two."""
+    ckpt = "ckpt=runs/temporal/first/weights.safetensors"
+    clips = next((home / "runs" / "cache" / "synthetic").glob("*/test_0000")).parent
+    for source, name in ((clips, "many"), (clips / "test_0000" / "frames.mkv", "single")):
+        for trainer in ("cpu", "ddp_cpu"):
+            succeed(
+                "stage=predict",
+                ckpt,
+                f"video.source={source}",
+                f"trainer={trainer}",
+                f"name={name}_{trainer}",
+                cwd=home,
+            )
+        one, two = (home / "runs" / "predict" / f"{name}_{trainer}" for trainer in ("cpu", "ddp_cpu"))
+        assert {str(p.relative_to(one)) for p in one.rglob("*.mkv")} == {
+            str(p.relative_to(two)) for p in two.rglob("*.mkv")
+        }
+        for path in one.rglob("labels.mkv"):
+            assert path.read_bytes() == (two / path.relative_to(one)).read_bytes()
+        assert without_time(read_record(one)) == without_time(read_record(two))
+
+
+def without_time(record):
+    text = json.dumps({key: record[key] for key in ("metrics", "videos", "inputs")})
+    strip = lambda pairs: {k: v for k, v in pairs if not k.startswith("time/")}  # noqa: E731
+    return json.loads(text, object_pairs_hook=strip)
+
+
+def test_the_temporal_stage_trains_on_two_processes(home):
+    printed = succeed("stage=temporal", "w=0.5", "name=ddp", "trainer=ddp_cpu", *TEMPORAL, cwd=home)
+    assert "CPU x 2" in printed
+    record = read_record(home / "runs" / "temporal" / "ddp")
+    assert list(record["metrics"]) == ["truth", "frozen", "image", "ema_0.5", "stabilized"]
+    assert sorted(record["videos"]) == ["test_0000", "test_0001", "test_0002"]
+
+
+def test_a_sweep_trains_each_image_model_once_and_skips_what_is_done(tmp_path):
+    command = ["-m", "stage=temporal", "w=0.1,0.5", "threshold=0.1,3", *TEMPORAL, "inference.write=[]"]
+    succeed(*command, cwd=tmp_path)
+    sweep = next((tmp_path / "runs" / "sweeps").iterdir())
+    with (sweep / "sweep.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["w"], row["threshold"]) for row in rows] == [
+        ("0.1", "0.1"),
+        ("0.1", "3"),
+        ("0.5", "0.1"),
+        ("0.5", "3"),
+    ]
+    assert {row["state"] for row in rows} == {"finished"}
+    assert all(float(row["stabilized/flicker/aba"]) >= 0 for row in rows)
+    images = [read_record(path.parent) for path in (tmp_path / "runs" / "image").glob("*/metrics.json")]
+    assert sorted((record["threshold"], record["ended_by"]) for record in images) == [(0.1, "budget"), (3, "threshold")]
+    written = {path: path.stat().st_mtime_ns for path in sweep.glob("*/metrics.json")}
+    assert succeed(*command, cwd=tmp_path).count("finished already") == 4
+    assert written == {path: path.stat().st_mtime_ns for path in sweep.glob("*/metrics.json")}
+    assert list((tmp_path / "runs" / "sweeps").iterdir()) == [sweep]
+
+
+def test_the_threshold_ends_the_image_stage(tmp_path):
+    # a fresh network's J is about ln 11 = 2.4
+    printed = succeed("stage=image", "threshold=5", "name=easy", *IMAGE, "logger=wandb_offline", cwd=tmp_path)
+    record = read_record(tmp_path / "runs" / "image" / "easy")
+    assert (record["ended_by"], record["epochs"]) == ("threshold", 1)
+    assert "ended by threshold after 1 epochs" in printed
+    assert list((tmp_path / "runs" / "image" / "easy").glob("wandb/offline-run-*/run-*.wandb"))
+
+
+def test_threshold_zero_uses_the_whole_budget(tmp_path):
+    succeed("stage=image", "threshold=0", "name=full", *IMAGE, cwd=tmp_path)
+    record = read_record(tmp_path / "runs" / "image" / "full")
+    assert (record["ended_by"], record["epochs"]) == ("budget", 2)
+
+
+def test_the_report_prints_the_table_and_draws_the_flicker(home):
+    printed = succeed("runs/temporal/first", cwd=home, module="facestab.report")
+    for title in ("ground truth", "frozen first frame", "image model", "image model + EMA 0.5", "facestab"):
+        assert title in printed
+    with Image.open(home / "runs" / "temporal" / "first" / "figure.png") as picture:
+        assert min(picture.size) > 300
+        assert len(set(picture.convert("L").getdata())) > 50
+
+
+MISTAKES = [
+    (["stage=image", "w=0.5"], "'w'"),
+    (["stage=nothing"], "nothing"),
+    ([], "stage"),
+    (["stage=image", "threshold=-1"], "threshold must be a finite number of at least 0, got -1"),
+    (["stage=image", "threshold=low"], "threshold must be"),
+    (["stage=temporal", "w=nan"], "w must be a finite number"),
+    (["stage=temporal", "w=-2"], "w must be"),
+    (["stage=image", "size=4"], "size must be"),
+    (["stage=image", "data.batch_size=0"], "data.batch_size must be at least 1, got 0"),
+    (["stage=image", "net.encoder=resnet19"], "encoder='resnet19'"),
+    (["stage=image", "net.features=nowhere"], "features='nowhere' names no layer"),
+    (["stage=image", "augment.flip=2"], "augment.flip is a probability, got 2"),
+    (["stage=temporal", "init=missing.ckpt"], "missing.ckpt: no such checkpoint"),
+    (["stage=predict", "video.source=x.mp4"], "ckpt"),
+    (["stage=predict", "ckpt=missing.ckpt", "video.source=x.mp4"], "missing.ckpt: no such checkpoint"),
+    (["stage=predict", "ckpt=WEIGHTS", "video.source=missing.mp4"], "missing.mp4"),
+    (["stage=predict", "ckpt=WEIGHTS", "video.source=text.mp4"], "text.mp4"),
+    (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "inference.write=[gif]"], "'gif' is none of"),
+    (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "smoother=controls", "smoother.frozen=null"], "smoother"),
+    (["-m", "stage=image", "seed=0,1", "trainer=ddp_cpu"], "a sweep runs one device a job"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda value: " ".join(value)[:60])
+def test_a_mistake_is_one_clear_line(home, arguments, message):
+    (home / "text.mp4").write_text("this is no video")
+    weights = "runs/temporal/first/weights.safetensors"
+    arguments = [a.replace("WEIGHTS", weights).replace("CLIP", str(carphone())) for a in arguments]
+    before = set((home / "runs").rglob("*"))
+    done = facestab(*arguments, cwd=home)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("facestab: error:")]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(set(lines)) == 1, done.stderr
+    assert message in lines[0]
+    assert "Traceback" not in done.stdout + done.stderr
+    left = {path for path in set((home / "runs").rglob("*")) - before if path.is_file()}
+    assert not [path for path in left if path.name in ("metrics.json", "weights.safetensors", "labels.mkv")]
