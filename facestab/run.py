@@ -18,12 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from facestab.errors import FacestabError
+from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
 from facestab.pipeline.predict import run_predict
 from facestab.pipeline.settings import check_settings
 from facestab.pipeline.sweep import write_sweep
 from facestab.pipeline.temporal import run_temporal
-from facestab.pipeline.trainer import is_main_process
 
 log = logging.getLogger("facestab")
 

@@ -257,12 +257,12 @@ MISTAKES = [
     (["stage=predict", "ckpt=WEIGHTS", "video.source=missing.mp4"], "missing.mp4"),
     (["stage=predict", "ckpt=WEIGHTS", "video.source=text.mp4"], "text.mp4"),
     (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "inference.write=[gif]"], "'gif' is none of"),
-    (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "smoother=controls", "smoother.frozen=null"], "smoother"),
+    (["stage=temporal", "temporal.diagnose_every=-1", "init=WEIGHTS"], "temporal.diagnose_every must not be negative"),
     (["-m", "stage=image", "seed=0,1", "trainer=ddp_cpu"], "a sweep runs one device a job"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda value: " ".join(value)[:60])
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=[" ".join(case[0]) for case in MISTAKES])
 def test_a_mistake_is_one_clear_line(home, arguments, message):
     (home / "text.mp4").write_text("this is no video")
     weights = "runs/temporal/first/weights.safetensors"

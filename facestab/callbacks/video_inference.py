@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from facestab.baselines.smoother import Smoother
 from facestab.callbacks.files import KINDS, VideoFiles
 from facestab.callbacks.meter import RowMetrics, VideoMeter, VideoResult, time_results
 from facestab.data.videos import VideoItem
+from facestab.errors import SettingError
 from facestab.labels import LabelSet
 from facestab.nets.inference import argmax_labels, resize_labels
 from facestab.progress import progress_bars
@@ -40,7 +42,7 @@ class VideoInference(BasePredictionWriter):
         write: which of "labels", "overlay", "compare" to write.
 
     Raises:
-        ValueError: for an unknown kind of file.
+        SettingError: for an unknown kind of file.
     """
 
     def __init__(
@@ -55,19 +57,30 @@ class VideoInference(BasePredictionWriter):
         super().__init__(write_interval="batch")
         unknown = [kind for kind in write if kind not in KINDS]
         if unknown:
-            raise ValueError(f"inference.write: '{unknown[0]}' is none of {', '.join(KINDS)}")
+            raise SettingError(f"inference.write: '{unknown[0]}' is none of {', '.join(KINDS)}")
         self.folder = folder
         self.labels = labels
         self.result = result
         self.controls = controls
         self.flow = flow
         self.write = tuple(write)
+        self._open = ExitStack()
         self._own: list[VideoResult] = []
         self.results: list[VideoResult] = []
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the last prediction."""
+        """Forget the last prediction; count videos and frames from here on."""
         self._own, self.results = [], []
+        self._bars = self._open.enter_context(progress_bars())
+        self._videos = self._bars.add_task("predicting", total=sum(trainer.num_predict_batches), unit="videos")
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the bars away."""
+        self._open.close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Take the bars away, so that the error stands alone."""
+        self._open.close()
 
     def write_on_batch_end(
         self,
@@ -82,6 +95,7 @@ class VideoInference(BasePredictionWriter):
         """Drain the stream of one video into its files and metrics."""
         if batch is not None:
             self._own.append(self._drain(prediction, batch))
+            self._bars.advance(self._videos)
 
     def _drain(self, prediction: Iterable[FramePrediction], item: VideoItem) -> VideoResult:
         info = item.info
@@ -92,11 +106,8 @@ class VideoInference(BasePredictionWriter):
             smoother.reset()
         shown = list(dict.fromkeys([IMAGE, self.result]))
         folder = self.folder / "videos" / item.id
-        with (
-            VideoFiles(folder, info.fps, self.labels, self.write, self.result, shown) as files,
-            progress_bars() as bars,
-        ):
-            task = bars.add_task(item.id, total=item.num_frames, unit="frames")
+        frames = self._bars.add_task(item.id, total=item.num_frames, unit="frames")
+        with VideoFiles(folder, info.fps, self.labels, self.write, self.result, shown) as files:
             for step in prediction:
                 count = len(step.frames_NHWC)
                 truth_NHW = np.stack(list(islice(truths, count))) if truths is not None else None
@@ -105,7 +116,8 @@ class VideoInference(BasePredictionWriter):
                     rows[TRUTH] = truth_NHW
                 files.write(step.frames_NHWC, rows, meter.update(step.frames_NHWC, rows, truth_NHW))
                 result.num_frames += count
-                bars.advance(task, count)
+                self._bars.advance(frames, count)
+        self._bars.remove_task(frames)
         return result
 
     def _label_rows(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,11 @@ PRODUCTS = ("checkpoints", "videos", WEIGHTS_NAME, "metrics.csv", "hparams.yaml"
 INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar"}
 # raised when the same configuration gives another result than before
 RECIPE = 1
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that reports, locks and writes records."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def fingerprint(parts: dict[str, Any]) -> str:
@@ -58,7 +64,12 @@ def is_finished(folder: Path, digest: str) -> bool:
 
 
 def open_run(folder: Path, config: DictConfig, overrides: Iterable[str]) -> None:
-    """Make the folder ready for a run that starts from the beginning, and write down its configuration."""
+    """Make the folder ready for a run that starts from the beginning, and write down its configuration.
+
+    Only the main process does: its helpers start later, when there is something to lose.
+    """
+    if not is_main_process():
+        return
     folder.mkdir(parents=True, exist_ok=True)
     for name in PRODUCTS:
         path = folder / name

@@ -10,14 +10,14 @@ from omegaconf import DictConfig
 
 from facestab.build import build, resolved
 from facestab.nets.weights import ModelCard, save_weights
-from facestab.pipeline.folder import find_run, fingerprint, is_finished, open_run, run_lock
+from facestab.pipeline.folder import find_run, fingerprint, is_finished, is_main_process, open_run, run_lock
 from facestab.pipeline.trainer import (
     checkpoints,
     final_metrics,
-    is_main_process,
     log_settings,
     make_loggers,
     make_trainer,
+    wait_for_all,
     weights_path,
 )
 from facestab.record import IMAGE, write_record
@@ -43,8 +43,6 @@ def portable_net(config: DictConfig) -> dict[str, Any]:
 
 def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Train the image model of a configuration, or say that the folder has it already."""
-    if config.threshold < 0:
-        raise ValueError(f"threshold must not be negative, got {config.threshold}")
     digest = image_fingerprint(config)
     if is_finished(folder, digest):
         log.info("%s is finished already", folder)
@@ -59,7 +57,7 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     with make_loggers(config, folder) as loggers:
         callbacks = [checkpoints(folder, "val/miou", "max"), *stop]
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.image.max_epochs)
-        log_settings(config, trainer, folder, ["threshold", "size", "seed"])
+        log_settings("image", {key: config[key] for key in ("threshold", "size", "seed")}, trainer, folder)
         trainer.fit(stage, datamodule=data)
     final = final_metrics(trainer)
     ended_by = "threshold" if final["train/loss"] < config.threshold else "budget"
@@ -77,6 +75,7 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
             "metrics": {IMAGE: final},
         }
         write_record(folder, record)
+    wait_for_all()
 
 
 def image_weights(config: DictConfig, overrides: list[str]) -> Path:

@@ -9,14 +9,15 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig
 from rich.console import Console
 
+from facestab.baselines.smoother import Smoother
 from facestab.build import build
 from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
 from facestab.errors import FacestabError
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_model
-from facestab.pipeline.folder import open_run
-from facestab.pipeline.trainer import is_main_process, log_settings, make_loggers, make_trainer
+from facestab.pipeline.folder import is_main_process, open_run
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
 from facestab.record import IMAGE, STABILIZED, write_record
 from facestab.stages.image import ImageStage
 from facestab.stages.segmentation import SegmentationStage
@@ -31,8 +32,6 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Write label, overlay and comparison videos, and metrics, for every video of a source."""
     path = Path(config.ckpt)
     net, card = load_model(path, config.allow_targets)
-    if config.size is not None and config.size < 16:
-        raise ValueError(f"size must be at least 16 pixels, got {config.size}")
     stage = _stage(net, card, _image_net(path, card))
     stage.frames_per_batch = config.inference.batch_size
     stage.frame_size = config.size or card.size
@@ -40,12 +39,12 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     result = STABILIZED if card.stage == "temporal" else IMAGE
     labels = card.label_set
     inference = VideoInference(
-        folder, labels, result, build(config.smoother), build(config.inference.flow), config.inference.write
+        folder, labels, result, build_controls(config), build(config.inference.flow), config.inference.write
     )
     open_run(folder, config, overrides)
     with make_loggers(config, folder) as loggers:
         trainer = make_trainer(config, folder, loggers, [inference])
-        log_settings(config, trainer, folder, ["ckpt"])
+        log_settings("predict", {"ckpt": path, "size": stage.frame_size}, trainer, folder)
         trainer.predict(stage, datamodule=PredictionData(items), return_predictions=False)
         record = {
             "stage": "predict",
@@ -59,6 +58,11 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     if is_main_process():
         write_record(folder, record)
         show(record, folder)
+
+
+def build_controls(config: DictConfig) -> dict[str, Smoother]:
+    """The smoothers by row; one that is set to null is left out."""
+    return {row: build(node) for row, node in config.smoother.items() if node is not None}
 
 
 def _stage(net: SegNet, card: ModelCard, image_net: SegNet | None) -> SegmentationStage:

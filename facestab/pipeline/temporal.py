@@ -15,13 +15,12 @@ from facestab.errors import WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors, save_weights
-from facestab.pipeline.folder import fingerprint, is_finished, open_run
+from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.image import image_weights, portable_net
-from facestab.pipeline.predict import log_videos, show
+from facestab.pipeline.predict import build_controls, log_videos, show
 from facestab.pipeline.trainer import (
     checkpoints,
     final_metrics,
-    is_main_process,
     log_settings,
     make_loggers,
     make_trainer,
@@ -68,7 +67,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         folder,
         labels,
         STABILIZED,
-        build(config.smoother),
+        build_controls(config),
         build(config.inference.flow),
         config.inference.write,
     )
@@ -76,7 +75,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     with make_loggers(config, folder) as loggers:
         callbacks = [checkpoints(folder, "val/loss", "min"), inference]
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.temporal.max_epochs)
-        log_settings(config, trainer, folder, ["w", "threshold", "size", "seed"])
+        log_settings("temporal", {key: config[key] for key in ("w", "threshold", "size", "seed")}, trainer, folder)
         trainer.fit(stage, datamodule=data)
         final = final_metrics(trainer)
         log.info("temporal stage: %d epochs, L = %.4f; predicting", trainer.current_epoch, final["train/loss"])

@@ -1,28 +1,30 @@
 """Trainers and loggers as every stage makes them."""
 
 import logging
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch.distributed as dist
 import wandb
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved
-from facestab.pipeline.folder import WEIGHTS_NAME
+from facestab.pipeline.bar import TrainingBar
+from facestab.pipeline.folder import WEIGHTS_NAME, is_main_process
 
 log = logging.getLogger(__name__)
 
 
-def is_main_process() -> bool:
-    """Whether this is the process that reports, locks and writes records."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+def wait_for_all() -> None:
+    """Let every process of a distributed run come to this point."""
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def make_trainer(
         **{**settings, **kwargs},
         default_root_dir=folder,
         logger=loggers or False,
-        callbacks=[*callbacks, *([RichProgressBar(leave=False)] if show else [])],
+        callbacks=[*callbacks, *([TrainingBar(leave=False)] if show else [])],
         enable_progress_bar=show,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -89,11 +91,11 @@ def final_metrics(trainer: Trainer) -> dict[str, float]:
     return {key: float(value) for key, value in trainer.callback_metrics.items()}
 
 
-def log_settings(config: DictConfig, trainer: Trainer, folder: Path, keys: list[str]) -> None:
+def log_settings(stage: str, settings: Mapping[str, Any], trainer: Trainer, folder: Path) -> None:
     """One line that says what is about to run."""
-    chosen = " ".join(f"{key}={config[key]}" for key in keys)
+    chosen = " ".join(f"{key}={value}" for key, value in settings.items())
     device = f"{trainer.accelerator.__class__.__name__.removesuffix('Accelerator')} x {trainer.world_size}"
-    log.info("stage=%s %s on %s, into %s", config.stage, chosen, device, folder)
+    log.info("stage=%s %s on %s, into %s", stage, chosen, device, folder)
 
 
 def weights_path(folder: Path) -> Path:

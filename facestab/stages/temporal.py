@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facestab.errors import SettingError
 from facestab.functional.diagnostics import feature_std, gradient_norm, mean_abs
 from facestab.losses import TemporalLoss
 from facestab.nets.segnet import SegNet
@@ -25,7 +26,7 @@ class TemporalStage(SegmentationStage):
         diagnose_every: steps between two measurements of the gradient ratio, which costs two backward passes; 0: never.
 
     Raises:
-        ValueError: when diagnose_every is negative.
+        SettingError: when diagnose_every is negative.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class TemporalStage(SegmentationStage):
     ) -> None:
         super().__init__(*args, **kwargs)
         if diagnose_every < 0:
-            raise ValueError(f"temporal.diagnose_every must not be negative, got {diagnose_every}")
+            raise SettingError(f"temporal.diagnose_every must not be negative, got {diagnose_every}")
         self.loss = loss
         self.diagnose_every = diagnose_every
         # in a dict: a submodule would be trained, saved and wrapped

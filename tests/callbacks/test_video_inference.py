@@ -1,0 +1,138 @@
+import contextlib
+import dataclasses
+import gc
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from PIL import Image
+
+from facestab.baselines.ema import Ema
+from facestab.baselines.frozen import FrozenFirst
+from facestab.callbacks.video_inference import VideoInference
+from facestab.data.prediction import PredictionData
+from facestab.data.synthetic.sets import SyntheticVideos
+from facestab.data.videos import VideoItem
+from facestab.errors import VideoError
+from facestab.nets.smp import SmpNet
+from facestab.nets.weights import ModelCard
+from facestab.stages.image import ImageStage
+from facestab.stages.prediction import stream_video
+from facestab.video.flow import DisFlow
+from facestab.video.label_video import read_labels
+from facestab.video.source import open_video
+
+
+@pytest.fixture(scope="module")
+def items(face11, tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    videos = SyntheticVideos(str(root), face11, size=48, num_frames=7, num_train=1, num_val=1, num_test=2)
+    videos.prepare()
+    return videos.split("test")
+
+
+@pytest.fixture(scope="module")
+def stage(face11):
+    torch.manual_seed(0)
+    net = SmpNet("unet", "tu-test_resnet", 11, options={"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]})
+    return ImageStage(net, ModelCard("image", {}, face11.to_dict(), 48))
+
+
+def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare")):
+    controls = {"frozen": FrozenFirst(), "ema_0.5": Ema(0.5)}
+    callback = VideoInference(folder, labels, "image", controls, DisFlow("fast"), write)
+    stage.frames_per_batch = batch
+    trainer = Trainer(
+        accelerator="cpu",
+        callbacks=[callback],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    trainer.predict(stage, datamodule=PredictionData(items), return_predictions=False)
+    return callback
+
+
+@pytest.fixture
+def quiet():
+    """Lightning advises more workers; this data set hands out paths."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        yield
+
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+def labels_by_hand(stage, item):
+    with open_video(item.path) as source:
+        frames = torch.from_numpy(np.stack(list(source.frames()))).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        return stage.net.eval()(frames).logits_BKHW
+
+
+@pytest.mark.parametrize("batch", [1, 3, 16])
+def test_labels_do_not_depend_on_the_batch(stage, items, face11, tmp_path, batch):
+    predict(stage, items, tmp_path, face11, batch)
+    for item in items:
+        written = np.stack(list(read_labels(tmp_path / "videos" / item.id / "labels.mkv")))
+        expected = labels_by_hand(stage, item).argmax(1).numpy()
+        assert (written != expected).mean() < 1e-3
+
+
+def test_overall_metrics_are_those_of_all_videos_counts(stage, items, face11, tmp_path):
+    record = predict(stage, items, tmp_path, face11, write=["labels"]).record(face11)
+    num_flickers = num_pixels = 0
+    for item in items:
+        labels = np.stack(list(read_labels(tmp_path / "videos" / item.id / "labels.mkv")))
+        num_flickers += ((labels[:-2] == labels[2:]) & (labels[1:-1] != labels[2:])).sum()
+        num_pixels += labels[1:-1].size
+    assert record["metrics"]["image"]["flicker/aba"] == pytest.approx(num_flickers / num_pixels, rel=1e-6)
+    assert list(record["videos"]) == [item.id for item in items]
+
+
+def test_smoothed_rows_are_those_of_the_smoother_on_all_frames(stage, items, face11, tmp_path):
+    record = predict(stage, items[:1], tmp_path, face11, write=[]).record(face11)
+    probs = labels_by_hand(stage, items[0]).softmax(1)
+    smooth = Ema(0.5)(torch.zeros(7, 3, 48, 48, dtype=torch.uint8), probs).numpy()
+    flickers = (smooth[:-2] == smooth[2:]) & (smooth[1:-1] != smooth[2:])
+    assert record["metrics"]["ema_0.5"]["flicker/aba"] == pytest.approx(flickers.mean(), abs=2e-4)
+    assert record["metrics"]["frozen"]["flicker/switch"] == 0
+
+
+def test_only_the_chosen_files_are_written(stage, items, face11, tmp_path):
+    predict(stage, items[:1], tmp_path, face11, write=["overlay"])
+    assert sorted(path.name for path in (tmp_path / "videos" / items[0].id).iterdir()) == ["frames.csv", "overlay.mp4"]
+
+
+def test_a_video_that_breaks_in_the_middle_leaves_no_files(stage, items, face11, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    with open_video(items[0].path) as source:
+        for t, frame in enumerate(source.frames()):
+            Image.fromarray(frame).save(frames / f"{t}.png")
+    (frames / "5.png").write_bytes(b"no picture")
+    info = dataclasses.replace(items[0].info, path=frames, codec="frames", fps=Fraction(25))
+    with pytest.raises(VideoError, match=r"5\.png"):
+        predict(stage, [VideoItem("broken", info)], tmp_path, face11, batch=2)
+    assert not [path for path in (tmp_path / "videos").rglob("*") if path.is_file()]
+
+
+def test_a_stream_holds_one_batch_and_not_the_video(stage, items):
+    alive = []
+    nets = {"image": stage.net.eval()}
+    stream = stream_video(
+        nets, items[0].path, size=48, batch_size=2, device=torch.device("cpu"), precision=contextlib.nullcontext
+    )
+    for step in stream:
+        gc.collect()
+        batches = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor) and o.shape[1:] == (11, 48, 48)]
+        alive.append(sum(len(batch) for batch in batches))
+        del batches, step
+    # 7 frames in batches of 2
+    assert alive == [2, 2, 2, 1]
