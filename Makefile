@@ -24,10 +24,10 @@ demo: env ## image stage, temporal stage, stabilized videos and a table, on synt
 	$(BIN)/python -m facestab.report runs/temporal/demo
 
 test: env lint ## every test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 
 test-quick: env ## the tests that need seconds
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .

@@ -69,7 +69,7 @@ def _draw_curves(axes: Axes, curves: dict[str, np.ndarray], title: str) -> None:
     for key, values in curves.items():
         row, _, name = key.partition("/")
         if name == "flicker/aba":
-            style = ":" if row == TRUTH else "-"
+            style = "k:" if row == TRUTH else "-"
             axes.plot(100 * values, style, label=row_title(row), linewidth=1.2)
     axes.set(xlabel="frame", ylabel="ABA flicker [% of pixels]", title=title)
     axes.legend(fontsize="small", ncols=3)
