@@ -1,7 +1,6 @@
 import contextlib
 import dataclasses
 import gc
-import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -55,18 +54,6 @@ def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "
     )
     trainer.predict(stage, datamodule=PredictionData(items), return_predictions=False)
     return callback
-
-
-@pytest.fixture
-def quiet():
-    """Lightning advises more workers; this data set hands out paths."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-        yield
-
-
-pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def labels_by_hand(stage, item):
