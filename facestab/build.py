@@ -45,7 +45,7 @@ def build_trusted(config: Mapping[str, Any], allow: Sequence[str] = ()) -> Any:
         FacestabError: when a target is outside the known prefixes.
     """
     known = (*SAFE_TARGETS, *allow)
-    for target in _targets(config):
+    for target in targets(config):
         if not target.startswith(known):
             raise FacestabError(
                 f"the checkpoint asks to call '{target}', which is not trusted; "
@@ -61,16 +61,17 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def _target(config: DictConfig | Mapping[str, Any]) -> str:
-    return str(config.get("_target_", "config")).rsplit(".", 1)[-1]
-
-
-def _targets(node: Any) -> Iterator[str]:
+def targets(node: Any) -> Iterator[str]:
+    """Every dotted name that building a plain config node would call."""
     if isinstance(node, Mapping):
         if "_target_" in node:
             yield str(node["_target_"])
         for value in node.values():
-            yield from _targets(value)
+            yield from targets(value)
     elif isinstance(node, (list, tuple)):
         for value in node:
-            yield from _targets(value)
+            yield from targets(value)
+
+
+def _target(config: DictConfig | Mapping[str, Any]) -> str:
+    return str(config.get("_target_", "config")).rsplit(".", 1)[-1]

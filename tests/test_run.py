@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from safetensors import safe_open
 
@@ -138,6 +139,48 @@ def test_a_real_clip_goes_through_with_one_output_frame_for_each_input_frame(hom
     }
 
 
+def test_an_image_model_alone_segments_video_too(home):
+    weights = next((home / "runs" / "image").glob("*/weights.safetensors"))
+    clip = next((home / "runs" / "cache" / "synthetic").glob("*/test_0000/frames.mkv"))
+    succeed("stage=predict", f"ckpt={weights}", f"video.source={clip}", "name=image", "smoother=controls", cwd=home)
+    run = home / "runs" / "predict" / "image"
+    assert list(read_record(run)["metrics"]) == ["frozen", "image", "ema_0.5"]
+    assert (run / "videos" / "frames" / "compare.mp4").is_file()
+
+
+def test_the_configuration_can_be_printed_without_running(tmp_path):
+    printed = succeed("stage=temporal", "w=0.25", "--cfg", "job", "--resolve", cwd=tmp_path)
+    assert OmegaConf.create(printed).consistency.w == 0.25
+    assert not list(tmp_path.iterdir())
+
+
+OWN_NETWORK = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        self.head = nn.Conv2d(8, num_classes, 1)
+
+    def forward(self, x):
+        return {"out": self.head(self.body(x))}
+"""
+
+
+def test_a_network_of_the_users_own_goes_all_the_way(tmp_path):
+    (tmp_path / "mynet.py").write_text(OWN_NETWORK)
+    net = ["net=module", "+net.module._target_=mynet.Net", "+net.module.num_classes=11", "net.features=body"]
+    settings = [setting for setting in TEMPORAL if not setting.startswith("net=")]
+    succeed("stage=temporal", "name=own", *net, *settings, cwd=tmp_path)
+    command = ["stage=predict", "ckpt=runs/temporal/own/weights.safetensors", f"video.source={carphone()}", "name=own"]
+    refused = facestab(*command, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "'mynet.Net', which is not trusted" in refused.stderr
+    succeed(*command, "allow_targets=[mynet]", cwd=tmp_path)
+    assert list(read_record(tmp_path / "runs" / "predict" / "own")["metrics"]) == ["image", "stabilized"]
+
+
 def test_folders_of_frames_and_of_files_go_through(home, tmp_path):
     with open_video(carphone()) as clip:
         frames = [frame for _, frame in zip(range(4), clip.frames(), strict=False)]
@@ -244,6 +287,7 @@ MISTAKES = [
     ([], "stage"),
     (["stage=image", "threshold=-1"], "threshold must be a finite number of at least 0, got -1"),
     (["stage=image", "threshold=low"], "threshold must be"),
+    (["stage=image", "net=module"], "module must be a torch.nn.Module"),
     (["stage=temporal", "w=nan"], "w must be a finite number"),
     (["stage=temporal", "w=-2"], "w must be"),
     (["stage=image", "size=4"], "size must be"),

@@ -147,18 +147,19 @@ class VideoInference(BasePredictionWriter):
             dist.all_gather_object(gathered, self._own)
         self.results = sorted((result for part in gathered for result in part), key=lambda result: result.id)
 
-    def record(self, labels: LabelSet) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """The parts of the run's record that come from the videos: overall metrics, and each video's.
 
         Overall rates add up the counts of all videos and divide once.
         """
         rows = sorted({row for result in self.results for row in result.rows}, key=_row_order)
-        overall = {row: _overall(row, self.results, labels) for row in rows}
+        overall = {row: _overall(row, self.results, self.labels) for row in rows}
         videos = {result.id: _ordered(result.results()) for result in self.results}
         sizes = {
             result.id: {"fps": result.fps, "size": result.size, "frames": result.num_frames} for result in self.results
         }
-        return {"metrics": overall, "videos": videos, "inputs": sizes}
+        flow = self.flow.name if self.flow is not None else "none"
+        return {"flow": flow, "metrics": overall, "videos": videos, "inputs": sizes}
 
 
 def _overall(row: str, results: Sequence[VideoResult], labels: LabelSet) -> dict[str, float]:

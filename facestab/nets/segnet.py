@@ -27,7 +27,7 @@ class SegNet(nn.Module):
         std: of the RGB channels, for images in 0..1.
 
     Raises:
-        ValueError: when `features` names no layer, or stride is below 1.
+        ValueError: when there is no module, `features` names none of its layers, or stride is below 1.
     """
 
     mean: Tensor
@@ -42,6 +42,8 @@ class SegNet(nn.Module):
         std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         super().__init__()
+        if not isinstance(module, nn.Module):
+            raise ValueError(f"module must be a torch.nn.Module (+net.module._target_=...), got {module!r}")
         if stride < 1:
             raise ValueError(f"stride must be at least 1, got {stride}")
         self.module = module

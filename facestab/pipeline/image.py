@@ -50,7 +50,7 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     net = build(config.net)
     card = ModelCard("image", portable_net(config), build(config.labels).to_dict(), config.size)
-    stage = ImageStage(net, card, build(config.image.optimizer), _maybe(config.image.scheduler))
+    stage = ImageStage(net, card, build(config.image.optimizer), build_optional(config.image.scheduler))
     data = build(config.data)
     open_run(folder, config, overrides)
     stop = _threshold_stop(config.threshold)
@@ -122,5 +122,6 @@ def _threshold_stop(threshold: float) -> list[EarlyStopping]:
     ]
 
 
-def _maybe(node: DictConfig | None) -> Any:
+def build_optional(node: DictConfig | None) -> Any:
+    """What a config node describes, None for null."""
     return None if node is None else build(node)

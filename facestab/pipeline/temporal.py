@@ -8,16 +8,15 @@ from typing import Any
 import lightning.pytorch as pl
 from omegaconf import DictConfig
 
-from facestab.build import build, resolved
-from facestab.callbacks.video_inference import VideoInference
+from facestab.build import build, resolved, targets
 from facestab.data.prediction import PredictionData
+from facestab.data.videos import VideoSet
 from facestab.errors import WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors, save_weights
 from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
-from facestab.pipeline.image import image_weights, portable_net
-from facestab.pipeline.predict import build_controls, log_videos, show
+from facestab.pipeline.image import build_optional, image_weights, portable_net
 from facestab.pipeline.trainer import (
     checkpoints,
     final_metrics,
@@ -26,10 +25,12 @@ from facestab.pipeline.trainer import (
     make_trainer,
     weights_path,
 )
-from facestab.record import STABILIZED, write_record
+from facestab.pipeline.videos import finish, log_videos, make_inference
+from facestab.record import STABILIZED
 from facestab.stages.temporal import TemporalStage
 
 log = logging.getLogger(__name__)
+SETTINGS = ("w", "threshold", "size", "seed")
 
 
 def temporal_fingerprint(config: DictConfig) -> str:
@@ -47,6 +48,32 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     loss = build(config.consistency)
     init = image_weights(config, overrides)
     pl.seed_everything(config.seed, workers=True, verbose=False)
+    stage, image_net = _make_stage(config, init, folder, loss)
+    videos: VideoSet = build(config.video)
+    store = build(config.pseudo, net=image_net)
+    data = build(config.temporal.pairs, videos=videos, images=build(config.data), store=store)
+    inference = make_inference(config, folder, stage.card.label_set, STABILIZED)
+    open_run(folder, config, overrides)
+    settings = {key: config[key] for key in SETTINGS}
+    with make_loggers(config, folder) as loggers:
+        callbacks = [checkpoints(folder, "val/loss", "min"), inference]
+        trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.temporal.max_epochs)
+        log_settings("temporal", settings, trainer, folder)
+        trainer.fit(stage, datamodule=data)
+        training = final_metrics(trainer)
+        log.info("temporal stage: %d epochs, L = %.4f; predicting", trainer.current_epoch, training["train/loss"])
+        trainer.predict(stage, datamodule=PredictionData(videos.split("test")), return_predictions=False)
+        origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(init, folder)}
+        outcome = {"result": STABILIZED, "epochs": config.temporal.max_epochs, "training": training}
+        record = {**origin, **settings, **outcome, **inference.record()}
+        log_videos(loggers, record, folder)
+    if is_main_process():
+        save_weights(weights_path(folder), stage.net, stage.card)
+    finish(record, folder)
+
+
+def _make_stage(config: DictConfig, init: Path, folder: Path, loss: Any) -> tuple[TemporalStage, SegNet]:
+    """The stage, whose network starts from the image model's weights; and that image model."""
     labels: LabelSet = build(config.labels)
     image_net, net = _load_twice(config, init, labels)
     card = ModelCard("temporal", portable_net(config), labels.to_dict(), config.size, os.path.relpath(init, folder))
@@ -54,59 +81,21 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         net,
         card,
         build(config.temporal.optimizer),
-        None if config.temporal.scheduler is None else build(config.temporal.scheduler),
+        build_optional(config.temporal.scheduler),
         loss=loss,
         image_net=image_net,
         diagnose_every=config.temporal.diagnose_every,
     )
     stage.frames_per_batch = config.inference.batch_size
-    videos = build(config.video)
-    store = build(config.pseudo, net=image_net)
-    data = build(config.temporal.pairs, videos=videos, images=build(config.data), store=store)
-    inference = VideoInference(
-        folder,
-        labels,
-        STABILIZED,
-        build_controls(config),
-        build(config.inference.flow),
-        config.inference.write,
-    )
-    open_run(folder, config, overrides)
-    with make_loggers(config, folder) as loggers:
-        callbacks = [checkpoints(folder, "val/loss", "min"), inference]
-        trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.temporal.max_epochs)
-        log_settings("temporal", {key: config[key] for key in ("w", "threshold", "size", "seed")}, trainer, folder)
-        trainer.fit(stage, datamodule=data)
-        final = final_metrics(trainer)
-        log.info("temporal stage: %d epochs, L = %.4f; predicting", trainer.current_epoch, final["train/loss"])
-        trainer.predict(stage, datamodule=PredictionData(videos.split("test")), return_predictions=False)
-        record = {
-            "stage": "temporal",
-            "fingerprint": digest,
-            "w": config.w,
-            "threshold": config.threshold,
-            "seed": config.seed,
-            "size": config.size,
-            "flow": inference.flow.name if inference.flow is not None else "none",
-            "result": STABILIZED,
-            "init": os.path.relpath(init, folder),
-            "epochs": config.temporal.max_epochs,
-            "training": final,
-            **inference.record(labels),
-        }
-        log_videos(loggers, record, folder)
-    if is_main_process():
-        save_weights(weights_path(folder), net, card)
-        write_record(folder, record)
-        show(record, folder)
+    return stage, image_net
 
 
 def _load_twice(config: DictConfig, init: Path, labels: LabelSet) -> tuple[SegNet, SegNet]:
     """The image model, and a network of this configuration with the same weights."""
-    image_net, card = load_model(init)
+    # what the user's own configuration calls may be called
+    image_net, card = load_model(init, list(targets(resolved(config.net))))
     if card.label_set != labels:
         raise WeightsError(f"{init}: made for the labels {list(card.label_set.names)}, not {list(labels.names)}")
-    net_config: dict[str, Any] = portable_net(config)
-    net: SegNet = build(net_config)
+    net: SegNet = build(portable_net(config))
     load_into(net, load_tensors(init)[0], init)
     return image_net.requires_grad_(False).eval(), net

@@ -73,7 +73,7 @@ def test_labels_do_not_depend_on_the_batch(stage, items, face11, tmp_path, batch
 
 
 def test_overall_metrics_are_those_of_all_videos_counts(stage, items, face11, tmp_path):
-    record = predict(stage, items, tmp_path, face11, write=["labels"]).record(face11)
+    record = predict(stage, items, tmp_path, face11, write=["labels"]).record()
     num_flickers = num_pixels = 0
     for item in items:
         labels = np.stack(list(read_labels(tmp_path / "videos" / item.id / "labels.mkv")))
@@ -84,7 +84,7 @@ def test_overall_metrics_are_those_of_all_videos_counts(stage, items, face11, tm
 
 
 def test_smoothed_rows_are_those_of_the_smoother_on_all_frames(stage, items, face11, tmp_path):
-    record = predict(stage, items[:1], tmp_path, face11, write=[]).record(face11)
+    record = predict(stage, items[:1], tmp_path, face11, write=[]).record()
     probs = labels_by_hand(stage, items[0]).softmax(1)
     smooth = Ema(0.5)(torch.zeros(7, 3, 48, 48, dtype=torch.uint8), probs).numpy()
     flickers = (smooth[:-2] == smooth[2:]) & (smooth[1:-1] != smooth[2:])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import wandb
 
-from facestab.pipeline.predict import log_videos
 from facestab.pipeline.trainer import make_loggers
+from facestab.pipeline.videos import log_videos
 from facestab.record import is_known_key
 from facestab.video.sink import VideoSink
 
