@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml
 
 demo: env ## image stage, temporal stage, stabilized videos and a table, on synthetic faces: minutes
 	$(BIN)/python -m facestab.run experiment=demo name=demo
-	$(BIN)/python -m facestab.report runs/temporal/demo
+	$(BIN)/python -m facestab.report --no-table runs/temporal/demo
 
 test: env lint ## every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope

@@ -19,6 +19,8 @@ CLASS_KEY = "val/iou/"
 FLICKER_KEYS = ("flicker/aba", "flicker/switch")
 CONSISTENCY_KEYS = ("tc/masked", "tc/coverage")
 TIME_KEYS = ("time/ms_per_frame", "time/frames_per_second")
+# what differences and their intervals are given for
+QUALITY_KEYS = (*ACCURACY_KEYS, *FLICKER_KEYS, "tc/masked")
 VIDEO_KEYS = (*ACCURACY_KEYS, *FLICKER_KEYS, *CONSISTENCY_KEYS, *TIME_KEYS)
 TRAIN_KEYS = (
     "train/loss",

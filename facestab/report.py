@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 from facestab.errors import FacestabError
 from facestab.record import IMAGE, TRUTH, read_record
-from facestab.table import headline, print_table, row_title
+from facestab.table import print_results, row_title
 from facestab.video.source import open_video
 
 FIGURE_NAME = "figure.png"
 NUM_STILLS = 3
 
 
-def report(folder: Path) -> Path | None:
+def report(folder: Path, table: bool = True) -> Path | None:
     """Print a run's table; draw its first video, when it has any.
 
     The picture shows consecutive frames of the comparison, around the one where the image model flickers most, and the
@@ -27,6 +27,7 @@ def report(folder: Path) -> Path | None:
 
     Args:
         folder: of a finished run.
+        table: whether to print it.
 
     Returns:
         the picture's path.
@@ -37,7 +38,8 @@ def report(folder: Path) -> Path | None:
     record = read_record(folder)
     if record is None:
         raise FacestabError(f"{folder}: holds no finished run (no metrics.json)")
-    print_table(headline(record))
+    if table:
+        print_results(record)
     videos = sorted(folder.glob("videos/*/compare.mp4"))
     return _draw(videos[0].parent, folder / FIGURE_NAME) if videos else None
 
@@ -87,9 +89,11 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m facestab.report", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs")
+    parser.add_argument("--no-table", action="store_true", help="draw only")
+    arguments = parser.parse_args()
     try:
-        for folder in parser.parse_args().runs:
-            picture = report(folder)
+        for folder in arguments.runs:
+            picture = report(folder, table=not arguments.no_table)
             print(f"results: {folder}" + (f"\npicture: {picture}" if picture is not None else ""))
     except (FacestabError, OSError) as error:
         sys.exit(f"facestab: error: {error}")

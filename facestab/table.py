@@ -41,6 +41,30 @@ def headline(record: Mapping[str, Any]) -> Table:
     return table
 
 
+def differences(record: Mapping[str, Any]) -> list[str]:
+    """One line for each row that the result is compared with: the mean difference's 95% interval over videos."""
+    lines = []
+    for pair, keys in record.get("intervals", {}).items():
+        first, _, second = pair.partition(" - ")
+        cells = [
+            f"{heading.partition(' [')[0]} [{factor * keys[key][0]:+{how}}, {factor * keys[key][1]:+{how}}]"
+            for key, heading, factor, how in COLUMNS
+            if key in keys
+        ]
+        lines.append(f"{row_title(first)} - {row_title(second)}: {', '.join(cells)}")
+    return lines
+
+
+def print_results(record: Mapping[str, Any]) -> None:
+    """The table and, below it, what is certain of the differences."""
+    print_table(headline(record))
+    lines = differences(record)
+    if lines:
+        num_videos = len(record["videos"])
+        text = "\n".join([f"95% intervals of the mean difference over {num_videos} videos, in points:", *lines])
+        Console(soft_wrap=True).print(text, highlight=False, markup=False)
+
+
 def print_table(table: Table) -> None:
     """To standard output, at its full width."""
     Console(width=120, soft_wrap=True).print(table)

@@ -15,13 +15,14 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 
 from facestab.baselines.smoother import Smoother
 from facestab.callbacks.files import KINDS, VideoFiles
-from facestab.callbacks.meter import RowMetrics, VideoMeter, VideoResult, time_results
+from facestab.callbacks.meter import VideoMeter, VideoResult
+from facestab.callbacks.summary import video_record
 from facestab.data.videos import VideoItem
 from facestab.errors import SettingError
 from facestab.labels import LabelSet
 from facestab.nets.inference import argmax_labels, resize_labels
 from facestab.progress import progress_bars
-from facestab.record import FROZEN, IMAGE, STABILIZED, TRUTH
+from facestab.record import IMAGE, TRUTH
 from facestab.stages.prediction import FramePrediction
 from facestab.video.flow import FlowBackend
 from facestab.video.label_video import read_labels
@@ -148,37 +149,10 @@ class VideoInference(BasePredictionWriter):
         self.results = sorted((result for part in gathered for result in part), key=lambda result: result.id)
 
     def record(self) -> dict[str, Any]:
-        """The parts of the run's record that come from the videos: overall metrics, and each video's.
-
-        Overall rates add up the counts of all videos and divide once.
-        """
-        rows = sorted({row for result in self.results for row in result.rows}, key=_row_order)
-        overall = {row: _overall(row, self.results, self.labels) for row in rows}
-        videos = {result.id: _ordered(result.results()) for result in self.results}
-        sizes = {
-            result.id: {"fps": result.fps, "size": result.size, "frames": result.num_frames} for result in self.results
-        }
+        """The parts of the run's record that come from the videos; see `video_record`."""
         flow = self.flow.name if self.flow is not None else "none"
-        return {"flow": flow, "metrics": overall, "videos": videos, "inputs": sizes}
-
-
-def _overall(row: str, results: Sequence[VideoResult], labels: LabelSet) -> dict[str, float]:
-    metrics = RowMetrics(labels)
-    seen = [result for result in results if row in result.rows]
-    for result in seen:
-        metrics.merge(result.rows[row])
-    seconds = sum(result.seconds.get(row, 0.0) for result in seen)
-    return {**metrics.results(), **time_results(seconds, sum(result.num_frames for result in seen))}
+        return {"flow": flow, **video_record(self.results, self.labels, self.result)}
 
 
 def _add(seconds: dict[str, float], row: str, more: float) -> None:
     seconds[row] = seconds.get(row, 0.0) + more
-
-
-def _row_order(row: str) -> tuple[int, str]:
-    known = {TRUTH: 0, FROZEN: 1, IMAGE: 2, STABILIZED: 4}
-    return known.get(row, 3), row
-
-
-def _ordered(rows: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    return {row: rows[row] for row in sorted(rows, key=_row_order)}

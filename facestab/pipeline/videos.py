@@ -14,7 +14,7 @@ from facestab.callbacks.video_inference import VideoInference
 from facestab.labels import LabelSet
 from facestab.pipeline.folder import is_main_process
 from facestab.record import write_record
-from facestab.table import headline, print_table
+from facestab.table import print_results
 
 log = logging.getLogger(__name__)
 MAX_LOGGED_VIDEOS = 4
@@ -47,5 +47,5 @@ def finish(record: Mapping[str, Any], folder: Path) -> None:
     if not is_main_process():
         return
     write_record(folder, record)
-    print_table(headline(record))
+    print_results(record)
     Console(soft_wrap=True).print(f"results: {folder}", highlight=False)

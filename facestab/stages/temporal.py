@@ -64,9 +64,10 @@ class TemporalStage(SegmentationStage):
         """L of one batch."""
         parts, output = self.pair_parts(batch)
         self.log("train/loss_step", parts["loss"].detach())
-        self.log_parts("train", {**parts, **self._diagnose(parts, output)}, len(batch.frames_BTCHW))
+        named = {**parts, **self._diagnose(parts, output)}
         if self.diagnose_every and self.global_step % self.diagnose_every == 0:
-            self.log("train/gradient_ratio", self._gradient_ratio(parts))
+            named["gradient_ratio"] = self._gradient_ratio(parts)
+        self.log_parts("train", named, len(batch.frames_BTCHW))
         return parts["loss"]
 
     def validation_step(self, batch: FramePairBatch | ImageBatch, batch_idx: int, dataloader_idx: int = 0) -> None:

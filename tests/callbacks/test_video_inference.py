@@ -83,6 +83,14 @@ def test_overall_metrics_are_those_of_all_videos_counts(stage, items, face11, tm
     assert list(record["videos"]) == [item.id for item in items]
 
 
+def test_intervals_are_paired_by_video_and_leave_out_the_truth(stage, items, face11, tmp_path):
+    record = predict(stage, items, tmp_path, face11, write=[]).record()
+    assert list(record["intervals"]) == ["image - frozen", "image - ema_0.5"]
+    differences = [rows["image"]["flicker/aba"] - rows["ema_0.5"]["flicker/aba"] for rows in record["videos"].values()]
+    # with two videos the ends are the two differences
+    assert record["intervals"]["image - ema_0.5"]["flicker/aba"] == pytest.approx(sorted(differences))
+
+
 def test_smoothed_rows_are_those_of_the_smoother_on_all_frames(stage, items, face11, tmp_path):
     record = predict(stage, items[:1], tmp_path, face11, write=[]).record()
     probs = labels_by_hand(stage, items[0]).softmax(1)
