@@ -52,8 +52,8 @@ class VideoSink:
         fps: frames per second, exact.
         codec: "h264" for viewing (8 bit 4:2:0; an odd row or column is repeated to make it even), "ffv1_rgb" for
             lossless RGB, "labels" for label maps, lossless.
-        thread_count: encoding threads; 0 for all cores. The bytes written depend on it and on nothing else of the
-            machine.
+        thread_count: encoding threads; 0 for all cores. The lossless codecs write the same bytes with any number;
+            x264 with more than one was seen to write others from run to run.
 
     Raises:
         ValueError: on an unknown codec, a suffix that does not go with it, or an inexact fps or one not above 0.
