@@ -4,8 +4,11 @@ import csv
 
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image
 
+from facestab.data.synthetic import identity_seed, labelled_image
 from facestab.record import read_record
+from facestab.video.source import open_video
 from tests.clips import carphone
 from tests.tiny import IMAGE, TEMPORAL, facestab, succeed
 
@@ -43,6 +46,33 @@ def test_a_network_of_the_users_own_goes_all_the_way(tmp_path):
     assert "'mynet.Net', which is not trusted" in refused.stderr
     succeed(*command, "allow_targets=[mynet]", cwd=tmp_path)
     assert list(read_record(tmp_path / "runs" / "predict" / "own")["metrics"]) == ["image", "stabilized"]
+
+
+def test_a_folder_of_labelled_faces_and_a_real_clip_without_labels_are_enough(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / "faces" / name).mkdir(parents=True)
+    for i in range(24):
+        image, labels = labelled_image(identity_seed("train", i), size=64)
+        Image.fromarray(image).save(tmp_path / "faces" / "images" / f"{i}.jpg")
+        Image.fromarray(labels).save(tmp_path / "faces" / "labels" / f"{i}.png")
+    data = ["data=flat", "data.root=faces", "data.val_share=0.3", "data.batch_size=8", "data.num_workers=0"]
+    video = ["video=folder", f"video.source={carphone()}", "temporal.max_epochs=1", "temporal.pairs.num_workers=0"]
+    small = [
+        "net=tiny",
+        "size=48",
+        "image.max_epochs=1",
+        "trainer.limit_train_batches=4",
+        "trainer.limit_val_batches=2",
+    ]
+    succeed("stage=temporal", "name=real", *data, *video, *small, cwd=tmp_path)
+    run = tmp_path / "runs" / "temporal" / "real"
+    record = read_record(run)
+    assert list(record["metrics"]) == ["frozen", "image", "ema_0.5", "stabilized"]
+    assert record["inputs"]["carphone_pristine"]["frames"] == 120
+    assert "val/miou" not in record["metrics"]["stabilized"]
+    assert "val/miou" in record["training"]
+    with open_video(run / "videos" / "carphone_pristine" / "compare.mp4") as written:
+        assert written.info.num_frames == 120
 
 
 def test_a_sweep_trains_each_image_model_once_and_skips_what_is_done(tmp_path):
