@@ -1,5 +1,6 @@
 """What all sources of frames share."""
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TypeVar
 
@@ -8,17 +9,17 @@ from facestab.types import VideoInfo
 _Source = TypeVar("_Source", bound="Source")
 
 
-class Source:
+class Source(ABC):
     """A context manager with an `info`."""
 
     @property
+    @abstractmethod
     def info(self) -> VideoInfo:
         """Rate, number of frames, size and codec."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what the source holds."""
-        raise NotImplementedError
 
     def check_pair(self, index: int) -> None:
         """Raise IndexError unless frames index and index + 1 exist."""
