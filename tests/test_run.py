@@ -12,9 +12,10 @@ from safetensors import safe_open
 
 from facestab.record import is_known_key, read_record
 from facestab.video.label_video import read_labels
+from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
 from tests.clips import carphone
-from tests.tiny import TEMPORAL, facestab, succeed
+from tests.tiny import TEMPORAL, facestab, peak_memory_kib, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -145,6 +146,22 @@ def test_an_image_model_alone_segments_video_too(home):
     run = home / "runs" / "predict" / "image"
     assert list(read_record(run)["metrics"]) == ["frozen", "image", "ema_0.5"]
     assert (run / "videos" / "frames" / "compare.mp4").is_file()
+
+
+def test_memory_does_not_grow_with_the_length_of_a_video(home, tmp_path):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (15, 20, 3)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
+    peaks = []
+    for num_frames in (100, 1500):
+        clip = tmp_path / f"{num_frames}.mp4"
+        with VideoSink(clip, Fraction(25), codec="h264") as sink:
+            for t in range(num_frames):
+                sink.write(np.roll(picture, t, axis=1))
+        weights = home / "runs" / "temporal" / "first" / "weights.safetensors"
+        settings = ["stage=predict", f"ckpt={weights}", f"video.source={clip}", f"name={num_frames}"]
+        peaks.append(peak_memory_kib(*settings, "inference.flow=null", cwd=tmp_path))
+    # 1400 frames more are 315 MiB
+    assert peaks[1] < peaks[0] + 40 * 1024
 
 
 def test_folders_of_frames_and_of_files_go_through(home, tmp_path):

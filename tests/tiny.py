@@ -41,6 +41,21 @@ def facestab(*arguments: str, cwd: Path, module: str = "facestab.run") -> subpro
     )
 
 
+def peak_memory_kib(*arguments: str, cwd: Path) -> int:
+    """The largest resident memory of a command that succeeds."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facestab.run", *arguments],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
+
+
 def succeed(*arguments: str, cwd: Path, module: str = "facestab.run") -> str:
     """The same, and what it printed; fails the test when the command fails."""
     done = facestab(*arguments, cwd=cwd, module=module)
