@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
+from facestab.nets.smp import SmpNet
+
 IMAGE = [
     "net=tiny",
     "size=48",
@@ -25,6 +29,13 @@ TEMPORAL = [
     "temporal.pairs.num_workers=0",
     "temporal.pairs.batch_size=4",
 ]
+
+
+def tiny_net(seed: int = 0, num_classes: int = 11) -> SmpNet:
+    """The smallest network, the same for the same seed."""
+    torch.manual_seed(seed)
+    options = {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]}
+    return SmpNet("unet", "tu-test_resnet", num_classes, options=options)
 
 
 def facestab(*arguments: str, cwd: Path, module: str = "facestab.run") -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from facestab.data.loader import make_loader
+from facestab.data.loader import check_loading, make_loader
 from facestab.data.sampler import SampleKey
 from facestab.data.transforms import Augmentation, ignore_labels
 from facestab.types import ImageBatch
@@ -85,10 +85,7 @@ class ImageData(LightningDataModule):
         self, dataset: ImageSet, augment: Augmentation, batch_size: int, num_workers: int = 0, seed: int = 0
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"data.batch_size must be at least 1, got {batch_size}")
-        if num_workers < 0:
-            raise ValueError(f"data.num_workers must not be negative, got {num_workers}")
+        check_loading(batch_size, num_workers)
         self.dataset = dataset
         self.augment = augment
         self.batch_size = batch_size

@@ -9,6 +9,18 @@ from torch.utils.data import DataLoader, Dataset
 from facestab.data.sampler import SeededSampler
 
 
+def check_loading(batch_size: int, num_workers: int) -> None:
+    """Refuse what no loader can do.
+
+    Raises:
+        ValueError: for a batch size below 1 or fewer than 0 workers.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if num_workers < 0:
+        raise ValueError(f"num_workers must not be negative, got {num_workers}")
+
+
 def make_loader(
     dataset: Dataset[Any], *, batch_size: int, num_workers: int, seed: int, shuffle: bool, trainer: Trainer | None
 ) -> DataLoader[Any]:

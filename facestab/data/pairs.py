@@ -8,7 +8,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from facestab.data.images import ImageData, to_channels_first
-from facestab.data.loader import make_loader
+from facestab.data.loader import check_loading, make_loader
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.sampler import SampleKey
 from facestab.data.transforms import Augmentation, ignore_labels
@@ -87,10 +87,7 @@ class FramePairData(LightningDataModule):
         backend: str = "auto",
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"temporal.pairs.batch_size must be at least 1, got {batch_size}")
-        if num_workers < 0:
-            raise ValueError(f"temporal.pairs.num_workers must not be negative, got {num_workers}")
+        check_loading(batch_size, num_workers)
         self.videos = videos
         self.images = images
         self.store = store

@@ -16,13 +16,13 @@ from facestab.data.prediction import PredictionData
 from facestab.data.synthetic.sets import SyntheticVideos
 from facestab.data.videos import VideoItem
 from facestab.errors import VideoError
-from facestab.nets.smp import SmpNet
 from facestab.nets.weights import ModelCard
 from facestab.stages.image import ImageStage
 from facestab.stages.prediction import stream_video
 from facestab.video.flow import DisFlow
 from facestab.video.label_video import read_labels
 from facestab.video.source import open_video
+from tests.tiny import tiny_net
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,7 @@ def items(face11, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stage(face11):
-    torch.manual_seed(0)
-    net = SmpNet("unet", "tu-test_resnet", 11, options={"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]})
-    return ImageStage(net, ModelCard("image", {}, face11.to_dict(), 48))
+    return ImageStage(tiny_net(), ModelCard("image", {}, face11.to_dict(), 48))
 
 
 def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare")):

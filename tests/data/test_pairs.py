@@ -12,18 +12,12 @@ from facestab.data.synthetic.sets import SyntheticVideos
 from facestab.data.transforms import Augmentation
 from facestab.data.videos import VideoItem
 from facestab.errors import FacestabError, VideoError
-from facestab.nets.smp import SmpNet
 from facestab.video.label_video import read_labels
 from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
+from tests.tiny import tiny_net
 
 CPU = torch.device("cpu")
-
-
-def tiny_net(seed=0):
-    torch.manual_seed(seed)
-    options = {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]}
-    return SmpNet("unet", "tu-test_resnet", 11, options=options)
 
 
 @pytest.fixture(scope="module")

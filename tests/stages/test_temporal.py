@@ -3,17 +3,16 @@ import pytest
 import torch
 
 from facestab.losses import FeatureL1, TemporalLoss
-from facestab.nets.smp import SmpNet
 from facestab.nets.weights import ModelCard
 from facestab.stages.temporal import TemporalStage
 from facestab.types import FramePairBatch
+from tests.tiny import tiny_net
 
 LABELS = {"names": ["bg", "a", "b"], "palette": [[0, 0, 0], [1, 1, 1], [2, 2, 2]], "pairs": []}
 
 
 def make_stage(w=0.5, **kwargs):
-    torch.manual_seed(0)
-    net = SmpNet("unet", "tu-test_resnet", 3, options={"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]})
+    net = tiny_net(num_classes=3)
     card = ModelCard("temporal", {}, LABELS, 32)
     return TemporalStage(net.eval(), card, loss=TemporalLoss(w, FeatureL1()), **kwargs)
 
