@@ -245,6 +245,7 @@ MISTAKES = [
     (["stage=temporal", "init=WEIGHTS"], "made for another network"),
     (["stage=predict", "video.source=x.mp4"], "ckpt"),
     (["stage=predict", "ckpt=missing.ckpt", "video.source=x.mp4"], "missing.ckpt: no such checkpoint"),
+    (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "inference.batch_size=0"], "inference.batch_size must be"),
     (["stage=predict", "ckpt=WEIGHTS", "video.source=missing.mp4"], "missing.mp4"),
     (["stage=predict", "ckpt=WEIGHTS", "video.source=text.mp4"], "text.mp4"),
     (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "inference.write=[gif]"], "'gif' is none of"),

@@ -25,9 +25,12 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Write label, overlay and comparison videos, and metrics, for every video of a source."""
     path = Path(config.ckpt)
     net, card = load_model(path, config.allow_targets)
-    stage = _stage(net, card, _image_net(path, card, config.allow_targets))
-    stage.frames_per_batch = config.inference.batch_size
-    stage.frame_size = config.size or card.size
+    viewing = {"frames_per_batch": config.inference.batch_size, "frame_size": config.size}
+    stage: SegmentationStage
+    if card.stage == "temporal":
+        stage = TemporalStage(net, card, image_net=_image_net(path, card, config.allow_targets), **viewing)
+    else:
+        stage = ImageStage(net, card, **viewing)
     items = build(config.video).split("all")
     result = STABILIZED if card.stage == "temporal" else IMAGE
     inference = make_inference(config, folder, card.label_set, result)
@@ -40,10 +43,6 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         record = {**settings, **inference.record()}
         log_videos(loggers, record, folder)
     finish(record, folder)
-
-
-def _stage(net: SegNet, card: ModelCard, image_net: SegNet | None) -> SegmentationStage:
-    return TemporalStage(net, card, image_net=image_net) if card.stage == "temporal" else ImageStage(net, card)
 
 
 def _image_net(path: Path, card: ModelCard, allow_targets: Sequence[str]) -> SegNet | None:

@@ -85,8 +85,8 @@ def _make_stage(config: DictConfig, init: Path, folder: Path, loss: Any) -> tupl
         loss=loss,
         image_net=image_net,
         diagnose_every=config.temporal.diagnose_every,
+        frames_per_batch=config.inference.batch_size,
     )
-    stage.frames_per_batch = config.inference.batch_size
     return stage, image_net
 
 

@@ -1,10 +1,8 @@
 """The image stage: a network on labelled still images (patent CN110427899A, S410-S430 and S510-S540)."""
 
-from typing import Any
-
 from torch import Tensor
 
-from facestab.losses import CrossEntropy
+from facestab.functional.losses import cross_entropy
 from facestab.stages.segmentation import SegmentationStage
 from facestab.types import ImageBatch
 
@@ -16,18 +14,14 @@ class ImageStage(SegmentationStage):
     `val/loss`, `val/miou`, `val/f1` and `val/iou/<class>`.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.loss = CrossEntropy()
-
     def training_step(self, batch: ImageBatch, batch_idx: int) -> Tensor:
         """J of one batch."""
-        loss = self.loss(self.net(batch.images_BCHW).logits_BKHW, batch.labels_BHW)
+        loss = cross_entropy(self.net(batch.images_BCHW).logits_BKHW, batch.labels_BHW)
         self.log("train/loss_step", loss.detach())
         self.log_parts("train", {"loss": loss}, len(batch.images_BCHW))
         return loss
 
     def validation_step(self, batch: ImageBatch, batch_idx: int) -> None:
         """J and accuracy of one batch."""
-        loss = self.loss(self.score_images(batch), batch.labels_BHW)
+        loss = cross_entropy(self.score_images(batch), batch.labels_BHW)
         self.log_parts("val", {"loss": loss}, len(batch.images_BCHW))

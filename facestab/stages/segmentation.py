@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from facestab.errors import SettingError
 from facestab.metrics.scores import SegmentationScores
 from facestab.nets.inference import predict_logits
 from facestab.nets.segnet import SegNet
@@ -37,6 +38,11 @@ class SegmentationStage(LightningModule):
         card: goes into every checkpoint.
         optimizer: makes an optimizer from parameters.
         scheduler: makes a schedule from an optimizer and `total_steps`, stepped after every batch; None keeps the rate.
+        frames_per_batch: of a forward pass in prediction.
+        frame_size: pixels of the shorter side at which prediction sees frames; None: as in training.
+
+    Raises:
+        SettingError: when frames_per_batch is below 1.
     """
 
     def __init__(
@@ -45,15 +51,19 @@ class SegmentationStage(LightningModule):
         card: ModelCard,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         scheduler: Callable[..., Any] | None = None,
+        frames_per_batch: int = 8,
+        frame_size: int | None = None,
     ) -> None:
         super().__init__()
+        if frames_per_batch < 1:
+            raise SettingError(f"inference.batch_size must be at least 1, got {frames_per_batch}")
         self.net = net
         self.card = card
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.scores = SegmentationScores(card.label_set.names)
-        self.frames_per_batch = 8
-        self.frame_size = card.size
+        self.frames_per_batch = frames_per_batch
+        self.frame_size = frame_size or card.size
 
     @property
     def rows(self) -> dict[str, SegNet]:

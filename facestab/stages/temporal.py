@@ -1,5 +1,6 @@
 """The temporal stage: the same network on adjacent frames (patent CN110427899A, S220-S230 and S560-S570)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from facestab.errors import SettingError
 from facestab.functional.diagnostics import feature_std, gradient_norm, mean_abs
 from facestab.losses import TemporalLoss
 from facestab.nets.segnet import SegNet
+from facestab.nets.weights import ModelCard
 from facestab.record import IMAGE, STABILIZED
 from facestab.stages.segmentation import SegmentationStage
 from facestab.types import FramePairBatch, ImageBatch, SegOutput
@@ -21,9 +23,15 @@ class TemporalStage(SegmentationStage):
     ratio of the gradient norms of the two terms.
 
     Args:
-        loss: L.
+        net: see `SegmentationStage`.
+        card: see `SegmentationStage`.
+        optimizer: see `SegmentationStage`.
+        scheduler: see `SegmentationStage`.
+        loss: L; None for a stage that only predicts.
         image_net: the network as the image stage left it, for comparison; it is not trained and not in checkpoints.
         diagnose_every: steps between two measurements of the gradient ratio, which costs two backward passes; 0: never.
+        frames_per_batch: see `SegmentationStage`.
+        frame_size: see `SegmentationStage`.
 
     Raises:
         SettingError: when diagnose_every is negative.
@@ -31,13 +39,17 @@ class TemporalStage(SegmentationStage):
 
     def __init__(
         self,
-        *args: Any,
+        net: SegNet,
+        card: ModelCard,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        scheduler: Callable[..., Any] | None = None,
         loss: TemporalLoss | None = None,
         image_net: SegNet | None = None,
         diagnose_every: int = 25,
-        **kwargs: Any,
+        frames_per_batch: int = 8,
+        frame_size: int | None = None,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(net, card, optimizer, scheduler, frames_per_batch, frame_size)
         if diagnose_every < 0:
             raise SettingError(f"temporal.diagnose_every must not be negative, got {diagnose_every}")
         self.loss = loss

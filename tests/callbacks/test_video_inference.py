@@ -41,7 +41,7 @@ def stage(face11):
 def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare")):
     controls = {"frozen": FrozenFirst(), "ema_0.5": Ema(0.5)}
     callback = VideoInference(folder, labels, "image", controls, DisFlow("fast"), write)
-    stage.frames_per_batch = batch
+    stage = ImageStage(stage.net, stage.card, frames_per_batch=batch)
     trainer = Trainer(
         accelerator="cpu",
         callbacks=[callback],
