@@ -1,7 +1,7 @@
 """Writes stabilized videos and their metrics while Lightning predicts."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -18,14 +18,14 @@ from facestab.callbacks.files import KINDS, VideoFiles
 from facestab.callbacks.meter import VideoMeter, VideoResult
 from facestab.callbacks.summary import video_record
 from facestab.data.videos import VideoItem
-from facestab.errors import SettingError
+from facestab.errors import SettingError, VideoError
 from facestab.labels import LabelSet
 from facestab.nets.inference import argmax_labels, resize_labels
 from facestab.progress import progress_bars
 from facestab.record import IMAGE, TRUTH
 from facestab.stages.prediction import FramePrediction
 from facestab.video.flow import FlowBackend
-from facestab.video.label_video import read_labels
+from facestab.video.label_video import LabelVideo
 
 
 class VideoInference(BasePredictionWriter):
@@ -102,7 +102,7 @@ class VideoInference(BasePredictionWriter):
         info = item.info
         meter = VideoMeter(self.labels, self.flow)
         result = VideoResult(item.id, str(info.fps), [info.height, info.width], rows=meter.rows)
-        truths = read_labels(item.truth) if item.truth is not None else None
+        truths = _true_labels(item)
         for smoother in self.controls.values():
             smoother.reset()
         shown = list(dict.fromkeys([IMAGE, self.result]))
@@ -152,6 +152,23 @@ class VideoInference(BasePredictionWriter):
         """The parts of the run's record that come from the videos; see `video_record`."""
         flow = self.flow.name if self.flow is not None else "none"
         return {"flow": flow, **video_record(self.results, self.labels, self.result)}
+
+
+def _true_labels(item: VideoItem) -> Iterator[np.ndarray] | None:
+    """The true labels of a video, frame by frame, when it has any.
+
+    Raises:
+        VideoError: when they are of another length or size than the video.
+    """
+    if item.truth is None:
+        return None
+    labels = LabelVideo(item.truth)
+    sizes = [(info.num_frames, info.height, info.width) for info in (labels.info, item.info)]
+    if sizes[0] != sizes[1]:
+        raise VideoError(
+            f"{item.truth}: {sizes[0]} frames, rows and columns of true labels do not fit the video's {sizes[1]}"
+        )
+    return labels.frames()
 
 
 def _add(seconds: dict[str, float], row: str, more: float) -> None:

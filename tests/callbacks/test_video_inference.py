@@ -21,6 +21,7 @@ from facestab.stages.image import ImageStage
 from facestab.stages.prediction import stream_video
 from facestab.video.flow import DisFlow
 from facestab.video.label_video import read_labels
+from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
 from tests.tiny import tiny_net
 
@@ -114,6 +115,16 @@ def test_a_video_that_breaks_in_the_middle_leaves_no_files(stage, items, face11,
     with pytest.raises(VideoError, match=r"5\.png"):
         predict(stage, [VideoItem("broken", info)], tmp_path, face11, batch=2)
     assert not [path for path in (tmp_path / "videos").rglob("*") if path.is_file()]
+
+
+def test_true_labels_of_another_length_are_refused_before_anything_is_written(stage, items, face11, tmp_path):
+    short = tmp_path / "short.mkv"
+    with VideoSink(short, Fraction(25), codec="labels") as sink:
+        for labels in list(read_labels(items[0].truth))[:-1]:
+            sink.write(labels)
+    with pytest.raises(VideoError, match=r"short\.mkv: \(6, 48, 48\).*\(7, 48, 48\)"):
+        predict(stage, [dataclasses.replace(items[0], truth=short)], tmp_path, face11)
+    assert not (tmp_path / "videos").exists()
 
 
 def test_a_stream_holds_one_batch_and_not_the_video(stage, items):

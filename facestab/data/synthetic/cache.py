@@ -46,7 +46,9 @@ class _Calls(Dataset[Any]):
 
 def render_all(function: Callable[[Any], Any], arguments: list[Any], title: str, unit: str) -> list[Any]:
     """`function` of every argument, in order, on all cores."""
-    num_workers = min(len(os.sched_getaffinity(0)), len(arguments))
+    # what the machine lends to this process, where the system can say so
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    num_workers = min(cores, len(arguments))
     loader = DataLoader(_Calls(function, arguments), batch_size=None, num_workers=num_workers if num_workers > 1 else 0)
     results = []
     with progress_bars() as bars:
