@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -148,6 +149,7 @@ def test_an_image_model_alone_segments_video_too(home):
     assert (run / "videos" / "frames" / "compare.mp4").is_file()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_memory_does_not_grow_with_the_length_of_a_video(home, tmp_path):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (15, 20, 3)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
@@ -160,8 +162,8 @@ def test_memory_does_not_grow_with_the_length_of_a_video(home, tmp_path):
         weights = home / "runs" / "temporal" / "first" / "weights.safetensors"
         settings = ["stage=predict", f"ckpt={weights}", f"video.source={clip}", f"name={num_frames}"]
         peaks.append(peak_memory_kib(*settings, "inference.flow=null", cwd=tmp_path))
-    # 1400 frames more are 315 MiB
-    assert peaks[1] < peaks[0] + 100 * 1024
+    # 1400 frames more are 315 MiB when they are kept; encoders and allocator vary by up to 100 MiB from run to run
+    assert peaks[1] < peaks[0] + 200 * 1024
 
 
 def test_folders_of_frames_and_of_files_go_through(home, tmp_path):
