@@ -184,7 +184,7 @@ def test_folders_of_frames_and_of_files_go_through(home, tmp_path):
 
 
 def test_two_processes_write_the_same_files_and_metrics_as_one(home):
-    """Three clips of the video folder for two processes, and one clip for two."""
+    """A folder of videos for two processes, and one clip for two."""
     ckpt = "ckpt=runs/temporal/first/weights.safetensors"
     clips = next((home / "runs" / "cache" / "synthetic").glob("*/test_0000")).parent
     for source, name in ((clips, "many"), (clips / "test_0000" / "frames.mkv", "single")):
