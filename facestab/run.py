@@ -53,7 +53,7 @@ def run_stage(config: DictConfig) -> None:
         check_settings(config)
         STAGES[config.stage](config, folder, list(job.overrides.task))
     except (FacestabError, OSError) as error:
-        _failures.append(f"facestab: error: {' '.join(str(error).split())}")
+        _failures.append(f"facestab: error: {' '.join(without_traceback(str(error)).split())}")
         print(_failures[-1], file=sys.stderr)
         remove_if_empty(folder)
     finally:
@@ -90,6 +90,15 @@ def default_name(arguments: list[str], now: datetime) -> str:
         return now.strftime("%Y-%m-%d_%H-%M-%S")
     swept = sorted(a for a in arguments if not a.startswith(("-", "hydra.", "name=", "logger")))
     return f"sweep-{hashlib.sha256(' '.join(swept).encode()).hexdigest()[:10]}"
+
+
+def without_traceback(message: str) -> str:
+    """The message itself: an error of a loader's worker arrives with the worker's traceback around it."""
+    if not message.startswith("Caught "):
+        return message
+    lines = message.splitlines()
+    raised = [i for i, line in enumerate(lines) if line.startswith("facestab.errors.")]
+    return "\n".join(lines[raised[-1] :]).partition(": ")[2] if raised else message
 
 
 def explain(error: Exception) -> str:

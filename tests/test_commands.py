@@ -1,6 +1,7 @@
 """Commands that need nothing of an earlier run: sweeps, thresholds, a network of the user's own."""
 
 import csv
+import re
 
 import pytest
 from omegaconf import OmegaConf
@@ -73,6 +74,28 @@ def test_a_folder_of_labelled_faces_and_a_real_clip_without_labels_are_enough(tm
     assert "val/miou" in record["training"]
     with open_video(run / "videos" / "carphone_pristine" / "compare.mp4") as written:
         assert written.info.num_frames == 120
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_wrong_id_is_one_clear_line_from_a_loaders_worker_too(tmp_path, num_workers):
+    for name, value in (("images", 99), ("labels", 77)):
+        (tmp_path / "faces" / name).mkdir(parents=True)
+        for i in range(16):
+            Image.new("L", (48, 48), value).save(tmp_path / "faces" / name / f"{i}.png")
+    data = [
+        "data=flat",
+        "data.root=faces",
+        "data.val_share=0.3",
+        "data.batch_size=4",
+        f"data.num_workers={num_workers}",
+    ]
+    done = facestab("stage=image", "net=tiny", "size=48", "name=bad", *data, cwd=tmp_path)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("facestab: error:")]
+    assert done.returncode == 1
+    assert len(errors) == 1
+    assert re.fullmatch(r"facestab: error: \S+\.png: holds the id 77, ids go from 0 to 10", errors[0])
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "runs" / "image" / "bad" / "metrics.json").exists()
 
 
 def test_a_sweep_trains_each_image_model_once_and_skips_what_is_done(tmp_path):
