@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-quick lint format build clean
+.PHONY: help env demo test test-quick bench lint format build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	touch $@
 
-demo: env ## image stage, temporal stage, stabilized videos and a table, on synthetic faces: minutes
+demo: env ## image stage, temporal stage, stabilized videos, table and report page, on synthetic faces: minutes
 	$(BIN)/python -m facestab.run experiment=demo name=demo
 	$(BIN)/python -m facestab.report --no-table runs/temporal/demo
 
@@ -28,6 +28,9 @@ test: env lint ## every test
 
 test-quick: env ## the tests that need seconds
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
+
+bench: env ## what measuring costs, as ratios of one run
+	$(BIN)/python experiments/bench/metrics.py
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .

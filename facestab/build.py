@@ -1,6 +1,7 @@
 """The one place where a config node becomes an object."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -10,6 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 from facestab.errors import FacestabError, SettingError
 
 SAFE_TARGETS = ("facestab.nets.", "segmentation_models_pytorch.", "torchvision.models.", "torch.nn.")
+
+
+def conf_dir() -> Path:
+    """The configuration: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return next(path for path in (package / "conf", package.parent / "conf") if (path / "config.yaml").is_file())
 
 
 def build(config: DictConfig | Mapping[str, Any], **kwargs: Any) -> Any:

@@ -1,5 +1,6 @@
 """Label sets: names, colours, left/right pairs and the ignore id. No torch here."""
 
+import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,8 @@ class LabelSet:
     def _check(self) -> None:
         if not 2 <= len(self.names) <= IGNORE_ID:
             raise ValueError(f"labels.names: 2 to {IGNORE_ID} classes are possible, got {len(self.names)}")
+        if any("/" in name or not name for name in self.names):
+            raise ValueError(f"labels.names: a name is not empty and has no '/', got {list(self.names)}")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"labels.names: a name stands twice in {list(self.names)}")
         if len(self.palette) != len(self.names):
@@ -83,3 +86,17 @@ class LabelSet:
             "palette": [list(colour) for colour in self.palette],
             "pairs": [list(pair) for pair in self.pairs],
         }
+
+
+def numbered(num_classes: int) -> LabelSet:
+    """Classes named "0", "1", ... for masks of which only the ids are known; 0 is black.
+
+    Hues go round by the golden angle and lightness alternates, so that neighbours differ without colour vision, too.
+
+    Args:
+        num_classes: K, 2 to 255.
+    """
+    golden, light = 0.381966, (0.75, 0.45, 0.6)
+    colours = [colorsys.hls_to_rgb(k * golden % 1, light[k % 3], 0.7) for k in range(1, num_classes)]
+    palette = [(0, 0, 0), *(tuple(round(255 * value) for value in colour) for colour in colours)]
+    return LabelSet([str(k) for k in range(num_classes)], palette)

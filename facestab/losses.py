@@ -16,6 +16,14 @@ class FeatureL1(nn.Module):
         return functional.feature_l1(features_1_BCHW, features_2_BCHW)
 
 
+class NoDistance(nn.Module):
+    """No consistency term: 0 for any features, for the control that learns from pseudo-labels alone."""
+
+    def forward(self, features_1_BCHW: Tensor, features_2_BCHW: Tensor) -> Tensor:
+        """Zero, a scalar."""
+        return features_1_BCHW.new_zeros(())
+
+
 class CrossEntropy(nn.Module):
     """Mean cross-entropy over the pixels that are not ignored, see `functional.losses.cross_entropy`."""
 

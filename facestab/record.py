@@ -1,4 +1,4 @@
-"""metrics.json, the record of a run: its keys, its shape, reading and writing."""
+"""metrics.json, the record of a run: its shape, reading and writing. Its keys stand in `facestab.keys`."""
 
 import json
 import math
@@ -10,51 +10,9 @@ from typing import Any
 
 SCHEMA = 1
 RECORD_NAME = "metrics.json"
-
-# rows, in the order of every table
-TRUTH, FROZEN, IMAGE, STABILIZED = "truth", "frozen", "image", "stabilized"
-
-ACCURACY_KEYS = ("val/miou", "val/f1")
-CLASS_KEY = "val/iou/"
-FLICKER_KEYS = ("flicker/aba", "flicker/switch")
-CONSISTENCY_KEYS = ("tc/masked", "tc/coverage")
-TIME_KEYS = ("time/ms_per_frame", "time/frames_per_second")
-# what differences and their intervals are given for
-QUALITY_KEYS = (*ACCURACY_KEYS, *FLICKER_KEYS, "tc/masked")
-VIDEO_KEYS = (*ACCURACY_KEYS, *FLICKER_KEYS, *CONSISTENCY_KEYS, *TIME_KEYS)
-TRAIN_KEYS = (
-    "train/loss",
-    "train/loss_step",
-    "train/feature_distance",
-    "train/cross_entropy",
-    "train/cross_entropy_1",
-    "train/cross_entropy_2",
-    "train/feature_mean_abs",
-    "train/feature_std",
-    "train/feature_distance_relative",
-    "train/gradient_ratio",
-)
-VAL_KEYS = (
-    "val/loss",
-    "val/feature_distance",
-    "val/cross_entropy",
-    "val/cross_entropy_1",
-    "val/cross_entropy_2",
-    *ACCURACY_KEYS,
-)
 PACKAGES = ("facestab", "torch", "lightning", "segmentation-models-pytorch", "albumentations", "av", "decord")
 
 Metrics = Mapping[str, Mapping[str, float]]
-
-
-def is_known_key(key: str) -> bool:
-    """Whether a logged key is one of those that dashboards and reports may ask for.
-
-    A key of a video metric may stand behind a row's name: `stabilized/flicker/aba`.
-    """
-    plain = {*VIDEO_KEYS, *TRAIN_KEYS, *VAL_KEYS}
-    bare = key.partition("/")[2]
-    return key in plain or key.startswith(CLASS_KEY) or bare in VIDEO_KEYS or bare.startswith(CLASS_KEY)
 
 
 def versions() -> dict[str, str]:

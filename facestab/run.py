@@ -17,7 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from facestab.build import conf_dir
 from facestab.errors import FacestabError
+from facestab.pipeline.evaluate import run_evaluate
 from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
 from facestab.pipeline.predict import run_predict
@@ -31,15 +33,10 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
     "image": run_image,
     "temporal": run_temporal,
     "predict": run_predict,
+    "evaluate": run_evaluate,
 }
 NAME_VARIABLE = "FACESTAB_NAME"
 _failures: list[str] = []
-
-
-def conf_dir() -> Path:
-    """The configuration: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    return next(path for path in (package / "conf", package.parent / "conf") if (path / "config.yaml").is_file())
 
 
 def run_stage(config: DictConfig) -> None:
@@ -52,8 +49,9 @@ def run_stage(config: DictConfig) -> None:
     try:
         check_settings(config)
         STAGES[config.stage](config, folder, list(job.overrides.task))
-    except (FacestabError, OSError) as error:
-        _failures.append(f"facestab: error: {' '.join(without_traceback(str(error)).split())}")
+    except (FacestabError, OSError, OmegaConfBaseException) as error:
+        text = explain(error) if isinstance(error, OmegaConfBaseException) else without_traceback(str(error))
+        _failures.append(f"facestab: error: {' '.join(text.split())}")
         print(_failures[-1], file=sys.stderr)
         remove_if_empty(folder)
     finally:

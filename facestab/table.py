@@ -4,40 +4,51 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-# key, heading, factor, format
-COLUMNS = (
-    ("val/miou", "mIoU [%]", 100.0, ".1f"),
-    ("flicker/aba", "ABA flicker [%]", 100.0, ".3f"),
-    ("flicker/switch", "switch rate [%]", 100.0, ".3f"),
-    ("tc/masked", "masked TC [%]", 100.0, ".1f"),
-    ("time/ms_per_frame", "ms per frame", 1.0, ".1f"),
-)
-NAMES = {
+from facestab.keys import HEADLINE, VIDEO_KEYS
+
+_NAMES = {
     "truth": "ground truth",
     "frozen": "frozen first frame",
+    "background": "all background",
     "image": "image model",
+    "reference": "reference",
+    "finetuned": "pseudo-labels alone",
     "stabilized": "facestab",
+    "masks": "masks",
 }
+_SMOOTHERS = {
+    "ema": "EMA",
+    "flow_ema": "flow EMA",
+    "blend": "uncertainty blend",
+    "vote": "temporal vote",
+    "recurrent": "ConvGRU",
+}
+
+# the columns whose differences are printed; the record and the report have all
+_COMPARED = ("val/miou", "flicker/aba", "flicker/static", "tc/masked", "dynamics/amplitude")
 
 
 def row_title(row: str) -> str:
     """A row's name as people read it."""
-    if row.startswith("ema_"):
-        return f"image model + EMA {row.removeprefix('ema_')}"
-    return NAMES.get(row, row)
+    kind, _, setting = row.rpartition("_")
+    if row in _SMOOTHERS or kind in _SMOOTHERS:
+        return f"+ {_SMOOTHERS.get(kind, _SMOOTHERS.get(row))} {setting if kind else ''}".rstrip()
+    return _NAMES.get(row, row)
 
 
 def headline(record: Mapping[str, Any]) -> Table:
-    """The table of a record; a dash where there is no value."""
+    """The table of a record; a dash where there is no value. A + stands before what smooths the image model."""
+    keys = [VIDEO_KEYS[name] for name in HEADLINE]
     table = Table(title=None, show_lines=False)
-    table.add_column("row")
-    for _, heading, _, _ in COLUMNS:
-        table.add_column(heading, justify="right")
+    table.add_column("row", no_wrap=True)
+    for key in keys:
+        table.add_column(escape(key.heading.replace(" [", "\n[")), justify="right")
     for row, values in record["metrics"].items():
-        cells = [format(factor * values[key], how) if key in values else "-" for key, _, factor, how in COLUMNS]
-        table.add_row(row_title(row), *cells)
+        cells = [key.show(values[key.name]) if key.name in values else "-" for key in keys]
+        table.add_row(row_title(row), *cells, style="bold" if row == record.get("result") else "")
     return table
 
 
@@ -47,24 +58,28 @@ def differences(record: Mapping[str, Any]) -> list[str]:
     for pair, keys in record.get("intervals", {}).items():
         first, _, second = pair.partition(" - ")
         cells = [
-            f"{heading.partition(' [')[0]} [{factor * keys[key][0]:+{how}}, {factor * keys[key][1]:+{how}}]"
-            for key, heading, factor, how in COLUMNS
-            if key in keys
+            f"{key.title} [{key.show(keys[name][0], sign=True)}, {key.show(keys[name][1], sign=True)}]"
+            for name, key in VIDEO_KEYS.items()
+            if name in _COMPARED and name in keys
         ]
         lines.append(f"{row_title(first)} - {row_title(second)}: {', '.join(cells)}")
     return lines
 
 
 def print_results(record: Mapping[str, Any]) -> None:
-    """The table and, below it, what is certain of the differences."""
+    """The table and, below it, what is certain of the differences, and the verdict."""
     print_table(headline(record))
     lines = differences(record)
     if lines:
         num_videos = len(record["videos"])
-        text = "\n".join([f"95% intervals of the mean difference over {num_videos} videos, in points:", *lines])
-        Console(soft_wrap=True).print(text, highlight=False, markup=False)
+        lines = [f"95% intervals of the mean difference over {num_videos} videos:", *lines]
+    verdict = record.get("verdicts", {}).get(record.get("result"))
+    if verdict:
+        lines.append(f"verdict against {row_title(record['baseline'])}: {verdict['text']}")
+    if lines:
+        Console(soft_wrap=True).print("\n".join(lines), highlight=False, markup=False)
 
 
 def print_table(table: Table) -> None:
     """To standard output, at its full width."""
-    Console(width=120, soft_wrap=True).print(table)
+    Console(width=160, soft_wrap=True).print(table)

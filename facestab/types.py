@@ -25,7 +25,7 @@ class ImageBatch(NamedTuple):
 
 
 class FramePairBatch(NamedTuple):
-    """Adjacent frames (T = 2) of one video each, with true or pseudo labels.
+    """Adjacent frames of one video each, with true or pseudo labels; T = 2 but for recurrent baselines.
 
     Attributes:
         frames_BTCHW: uint8 RGB.

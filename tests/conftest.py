@@ -9,8 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from facestab.build import build
-from facestab.run import conf_dir
+from facestab.build import build, conf_dir
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,7 +11,7 @@ from facestab.data.synthetic import identity_seed, labelled_image
 from facestab.record import read_record
 from facestab.video.source import open_video
 from tests.clips import carphone
-from tests.tiny import IMAGE, TEMPORAL, facestab, succeed
+from tests.tiny import CONTROL_ROWS, IMAGE, TEMPORAL, TEMPORAL_ROWS, facestab, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,11 @@ def test_a_network_of_the_users_own_goes_all_the_way(tmp_path):
     assert refused.returncode == 1
     assert "'mynet.Net', which is not trusted" in refused.stderr
     succeed(*command, "allow_targets=[mynet]", cwd=tmp_path)
-    assert list(read_record(tmp_path / "runs" / "predict" / "own")["metrics"]) == ["image", "stabilized"]
+    assert list(read_record(tmp_path / "runs" / "predict" / "own")["metrics"]) == [
+        *CONTROL_ROWS,
+        "finetuned",
+        "stabilized",
+    ]
 
 
 def test_a_folder_of_labelled_faces_and_a_real_clip_without_labels_are_enough(tmp_path):
@@ -62,13 +66,15 @@ def test_a_folder_of_labelled_faces_and_a_real_clip_without_labels_are_enough(tm
         "net=tiny",
         "size=48",
         "image.max_epochs=1",
+        "recurrent.max_epochs=1",
+        "recurrent.windows.num_workers=0",
         "trainer.limit_train_batches=4",
         "trainer.limit_val_batches=2",
     ]
     succeed("stage=temporal", "name=real", *data, *video, *small, cwd=tmp_path)
     run = tmp_path / "runs" / "temporal" / "real"
     record = read_record(run)
-    assert list(record["metrics"]) == ["frozen", "image", "ema_0.5", "stabilized"]
+    assert list(record["metrics"]) == TEMPORAL_ROWS[1:]
     assert record["inputs"]["carphone_pristine"]["frames"] == 120
     assert "val/miou" not in record["metrics"]["stabilized"]
     assert "val/miou" in record["training"]

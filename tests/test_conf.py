@@ -5,10 +5,10 @@ import pytest
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from facestab.build import build, resolved
+from facestab.build import build, conf_dir, resolved
 from facestab.pipeline.image import image_fingerprint
 from facestab.pipeline.temporal import temporal_fingerprint
-from facestab.run import conf_dir, default_name
+from facestab.run import default_name
 
 TRAINERS = ["auto", "cpu", "gpu", "ddp", "ddp_cpu"]
 LOGGERS = ["csv", "wandb", "wandb_offline"]

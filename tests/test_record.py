@@ -1,8 +1,6 @@
 import json
 
-import pytest
-
-from facestab.record import is_known_key, read_record, write_record
+from facestab.record import read_record, write_record
 
 
 def test_what_is_not_finite_is_absent_and_never_zero(tmp_path):
@@ -22,15 +20,3 @@ def test_no_record_and_a_broken_one_mean_not_finished(tmp_path):
     assert read_record(tmp_path) is None
     (tmp_path / "metrics.json").write_text('{"schema": 1, "metr')
     assert read_record(tmp_path) is None
-
-
-@pytest.mark.parametrize(
-    "key", ["val/miou", "val/iou/nose", "stabilized/flicker/aba", "ema_0.5/val/iou/nose", "train/loss"]
-)
-def test_known_keys_are_known(key):
-    assert is_known_key(key)
-
-
-@pytest.mark.parametrize("key", ["val/mIoU", "flicker/rate", "stabilized/loss", ""])
-def test_other_keys_are_not(key):
-    assert not is_known_key(key)

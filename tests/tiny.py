@@ -6,10 +6,16 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 from facestab.nets.smp import SmpNet
+from facestab.run import main
 
+# what stands beside every result, in the order of every table
+SMOOTHED_ROWS = ["blend_0.9", "ema_0.3", "ema_0.5", "ema_0.7", "flow_ema_0.5", "flow_ema_0.8"]
+CONTROL_ROWS = ["frozen", "background", "image", *SMOOTHED_ROWS, "vote_5"]
+TEMPORAL_ROWS = ["truth", *CONTROL_ROWS[:-1], "recurrent", "vote_5", "finetuned", "stabilized"]
 IMAGE = [
     "net=tiny",
     "size=48",
@@ -29,6 +35,10 @@ TEMPORAL = [
     "temporal.max_epochs=1",
     "temporal.pairs.num_workers=0",
     "temporal.pairs.batch_size=4",
+    "recurrent.max_epochs=1",
+    "recurrent.windows.window=4",
+    "recurrent.windows.batch_size=2",
+    "recurrent.windows.num_workers=0",
 ]
 
 
@@ -51,6 +61,26 @@ def facestab(*arguments: str, cwd: Path, module: str = "facestab.run") -> subpro
         timeout=400,
         check=False,
     )
+
+
+def mistake(*arguments: str, cwd: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The one line with which a command ends that cannot be done; run here, which saves the time of importing torch.
+
+    What commands do in processes of their own is tested beside it.
+    """
+    monkeypatch.chdir(cwd)
+    monkeypatch.setattr(sys, "argv", ["facestab.run", *arguments])
+    monkeypatch.setenv("FACESTAB_NAME", "mistake")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    # a string is what the interpreter prints before it exits with 1
+    text = printed.err if isinstance(ended.value.code, int) else f"{printed.err}{ended.value.code}"
+    assert ended.value.code not in (0, None)
+    lines = [line for line in text.splitlines() if line.startswith("facestab: error:")]
+    assert len(set(lines)) == 1, text
+    assert "Traceback" not in printed.out + text
+    return lines[0]
 
 
 def peak_memory_kib(*arguments: str, cwd: Path) -> int:

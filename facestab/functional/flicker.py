@@ -1,13 +1,31 @@
-"""Counts of labels that flip in time, from labels alone: T frames, H W pixels.
+"""Counts of labels that flip in time, from labels alone: T frames, H W pixels, K classes.
 
-Each kind of event has a mask of where it happened and where it could have (for sums over classes, regions or times),
-a pair of counts, and a rate per frame for plots. A pixel that is ignored in any frame involved takes no part.
+Each kind of event has a mask of where it happened and where it could have, counts of both by class, and a rate per
+frame for plots. A pixel that is ignored in any frame involved takes no part.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from facestab.functional.regions import boundary_band
+from facestab.functional.segmentation import as_bytes
 from facestab.labels import IGNORE_ID
+
+
+class AbaCounts(NamedTuple):
+    """Labels that leave for one frame and come back.
+
+    Attributes:
+        by_class_K2: int64; column 1: pixels with S[t-1] = S[t+1] = k, column 0: those of them whose label at t differs.
+        num_boundary: int64 scalar, events within the boundary band of frame t-1.
+        num_valid: int64 scalar, all pixels where an event could be told.
+    """
+
+    by_class_K2: Tensor
+    num_boundary: Tensor
+    num_valid: Tensor
 
 
 def aba_mask(labels_THW: Tensor) -> tuple[Tensor, Tensor]:
@@ -17,7 +35,7 @@ def aba_mask(labels_THW: Tensor) -> tuple[Tensor, Tensor]:
         Two bool masks of the T - 2 interior frames, (max(T - 2, 0), H, W). The first lies within the second.
     """
     before, now, after = labels_THW[:-2], labels_THW[1:-1], labels_THW[2:]
-    valid = (before != IGNORE_ID) & (now != IGNORE_ID) & (after != IGNORE_ID)
+    valid = torch.maximum(torch.maximum(before, now), after) != IGNORE_ID
     return valid & (before == after) & (before != now), valid
 
 
@@ -28,20 +46,72 @@ def switch_mask(labels_THW: Tensor) -> tuple[Tensor, Tensor]:
         Two bool masks of the frames but the first, (max(T - 1, 0), H, W). The first lies within the second.
     """
     before, now = labels_THW[:-1], labels_THW[1:]
-    valid = (before != IGNORE_ID) & (now != IGNORE_ID)
+    valid = torch.maximum(before, now) != IGNORE_ID
     return valid & (before != now), valid
 
 
-def aba_counts(labels_THW: Tensor) -> tuple[Tensor, Tensor]:
-    """Numbers of ABA flips and of valid pixels over all interior frames, int64 scalars; 0 and 0 when T < 3."""
+def count_by_class(labels: Tensor, events: Tensor, where: Tensor, num_classes: int) -> Tensor:
+    """Events and pixels by class, int64 (K, 2): column 1 the pixels of each class, column 0 those with an event.
+
+    Args:
+        labels: integer ids of any shape; ignored pixels are left out.
+        events: bool of the same shape.
+        where: bool of the same shape; only these pixels count.
+        num_classes: K.
+
+    Raises:
+        ValueError: when an id is neither a class nor ignore.
+    """
+    # one number for class and event, so that one pass over the pixels counts both
+    codes = (_bytes(labels, num_classes).short() * 2 + events).masked_fill_(~where, 2 * IGNORE_ID)
+    table_N2 = torch.bincount(codes.flatten(), minlength=2 * IGNORE_ID + 2).view(IGNORE_ID + 1, 2)
+    unknown = table_N2[num_classes:IGNORE_ID].sum(1).nonzero()
+    if len(unknown):
+        raise ValueError(f"labels: ids go from 0 to {num_classes - 1}, got {num_classes + int(unknown.max())}")
+    return torch.stack([table_N2[:num_classes, 1], table_N2[:num_classes].sum(1)], dim=1)
+
+
+def aba_counts(labels_THW: Tensor, num_classes: int, band_px: int) -> AbaCounts:
+    """Flips away and back over all interior frames; all zero when T < 3.
+
+    Args:
+        labels_THW: integer ids, 255 is ignore.
+        num_classes: K.
+        band_px: width of the band on each side of a boundary, see `boundary_band`.
+    """
+    labels_THW = _bytes(labels_THW, num_classes)
     events, valid = aba_mask(labels_THW)
-    return events.sum(), valid.sum()
+    before, after = labels_THW[:-2], labels_THW[2:]
+    by_class_K2 = count_by_class(before, events, valid & (before == after), num_classes)
+    in_band = events & boundary_band(before, band_px)
+    return AbaCounts(by_class_K2, in_band.count_nonzero(), valid.count_nonzero())
 
 
-def switch_counts(labels_THW: Tensor) -> tuple[Tensor, Tensor]:
-    """Numbers of switches and of valid pixels over all pairs of adjacent frames, int64 scalars; 0 and 0 when T < 2."""
+def switch_counts(labels_THW: Tensor, num_classes: int, where_THW: Tensor | None = None) -> Tensor:
+    """Switches by the class that is left, int64 (K, 2): column 1 its pixels at t-1, column 0 those that switch.
+
+    Args:
+        labels_THW: integer ids, 255 is ignore.
+        num_classes: K.
+        where_THW: bool, one frame less: the pixels of the pairs that count; None for all.
+    """
     events, valid = switch_mask(labels_THW)
-    return events.sum(), valid.sum()
+    if where_THW is not None:
+        if where_THW.shape != valid.shape:
+            raise ValueError(f"where: shape {tuple(valid.shape)} is needed, got {tuple(where_THW.shape)}")
+        valid = valid & where_THW.bool()
+    return count_by_class(labels_THW[:-1], events, valid, num_classes)
+
+
+def excess_counts(labels_THW: Tensor, reference_THW: Tensor) -> Tensor:
+    """Switches of labels and of a reference over the pixels valid in both, int64 (3,): both numbers, and the pixels."""
+    if labels_THW.shape != reference_THW.shape:
+        shapes = tuple(reference_THW.shape), tuple(labels_THW.shape)
+        raise ValueError(f"labels: the shape of the reference {shapes[0]} is needed, got {shapes[1]}")
+    own, own_valid = switch_mask(labels_THW)
+    other, other_valid = switch_mask(reference_THW)
+    valid = own_valid & other_valid
+    return torch.stack([(own & valid).count_nonzero(), (other & valid).count_nonzero(), valid.count_nonzero()])
 
 
 def aba_per_frame(labels_THW: Tensor) -> Tensor:
@@ -52,6 +122,11 @@ def aba_per_frame(labels_THW: Tensor) -> Tensor:
 def switch_per_frame(labels_THW: Tensor) -> Tensor:
     """Share of the valid pixels whose label differs from frame t-1, float (T,); nan at frame 0."""
     return _rates(*switch_mask(labels_THW), num_frames=len(labels_THW))
+
+
+def _bytes(labels: Tensor, num_classes: int) -> Tensor:
+    """The ids as uint8, in which comparisons are fast."""
+    return labels if labels.dtype == torch.uint8 else as_bytes("labels", labels, num_classes)
 
 
 def _rates(events_THW: Tensor, valid_THW: Tensor, *, num_frames: int) -> Tensor:

@@ -1,16 +1,17 @@
 """What the metrics share: they add up counts and divide once."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
+from torch import Tensor
 from torchmetrics import Metric
 
 
 class CountMetric(Metric):
     """A metric whose states are int64 counts, so that neither the order nor the split of the input matters.
 
-    Give each subclass state names of its own: a MetricCollection takes two metrics whose states have the same names and
-    the same first values, such as zeros, for one and the same.
+    Give each subclass state names of its own, and each setting that changes what is counted: a MetricCollection takes
+    two metrics whose states have the same names and the same first values, such as zeros, for one and the same.
     """
 
     is_differentiable = False
@@ -21,6 +22,10 @@ class CountMetric(Metric):
     def add_count(self, name: str, *shape: int) -> None:
         """Declare a state: int64 zeros of the shape, summed over processes."""
         self.add_state(name, default=torch.zeros(shape, dtype=torch.long), dist_reduce_fx="sum")
+
+    def add_to(self, name: str, amount: Tensor) -> None:
+        """Add to a state whose name is made of a setting."""
+        setattr(self, name, getattr(self, name) + amount)
 
     def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
         """Add the counts of another metric of this class, for instance one video's to the overall ones."""
@@ -42,4 +47,4 @@ class VideoMetric(CountMetric):
             counts of the whole video; a window that is too short adds nothing.
     """
 
-    context: ClassVar[int]
+    context: int

@@ -4,7 +4,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -28,11 +28,12 @@ class ModelCard:
     """What must be known to use a network's tensors. Primitives only.
 
     Attributes:
-        stage: "image" or "temporal", the stage that trained it.
+        stage: "image", "temporal" or "recurrent": what trained it.
         net: the resolved config node that builds the network.
         labels: the label set, as `LabelSet.to_dict` gives it.
         size: pixels of the shorter side of the images it was trained on.
         image_weights: the image model that a temporal one came from, "" for none.
+        control_weights: row name to the weights of what else stands beside it in tables.
         schema: version of this card.
     """
 
@@ -41,6 +42,7 @@ class ModelCard:
     labels: dict[str, Any]
     size: int
     image_weights: str = ""
+    control_weights: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
 
     @property

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved
+from facestab.keys import IMAGE
 from facestab.nets.weights import ModelCard, save_weights
 from facestab.pipeline.folder import find_run, fingerprint, is_finished, is_main_process, open_run, run_lock
 from facestab.pipeline.trainer import (
@@ -20,7 +21,7 @@ from facestab.pipeline.trainer import (
     wait_for_all,
     weights_path,
 )
-from facestab.record import IMAGE, write_record
+from facestab.record import write_record
 from facestab.stages.image import ImageStage
 
 log = logging.getLogger(__name__)

@@ -7,13 +7,14 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from facestab.build import build
+from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
-from facestab.nets.segnet import SegNet
+from facestab.keys import FINETUNED, IMAGE, STABILIZED
 from facestab.nets.weights import ModelCard, load_model
 from facestab.pipeline.folder import open_run
+from facestab.pipeline.recurrent import RECURRENT
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
-from facestab.pipeline.videos import finish, log_videos, make_inference
-from facestab.record import IMAGE, STABILIZED
+from facestab.pipeline.videos import finish, log_videos, make_plan
 from facestab.stages.image import ImageStage
 from facestab.stages.segmentation import SegmentationStage
 from facestab.stages.temporal import TemporalStage
@@ -25,34 +26,39 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Write label, overlay and comparison videos, and metrics, for every video of a source."""
     path = Path(config.ckpt)
     net, card = load_model(path, config.allow_targets)
+    weights = _control_weights(path, card)
     viewing = {"frames_per_batch": config.inference.batch_size, "frame_size": config.size}
     stage: SegmentationStage
     if card.stage == "temporal":
-        stage = TemporalStage(net, card, image_net=_image_net(path, card, config.allow_targets), **viewing)
+        nets = {row: load_model(weights[row], config.allow_targets)[0] for row in (IMAGE, FINETUNED) if row in weights}
+        stage = TemporalStage(net, card, controls=nets, **viewing)
     else:
         stage = ImageStage(net, card, **viewing)
     items = build(config.video).split("all")
     result = STABILIZED if card.stage == "temporal" else IMAGE
-    inference = make_inference(config, folder, card.label_set, result)
+    baseline = IMAGE if result != IMAGE and IMAGE in stage.rows else None
+    plan = make_plan(config, folder, card.label_set, result, baseline, weights.get(RECURRENT))
+    inference = VideoInference(plan)
     open_run(folder, config, overrides)
     with make_loggers(config, folder) as loggers:
         trainer = make_trainer(config, folder, loggers, [inference])
         log_settings("predict", {"ckpt": path, "size": stage.frame_size}, trainer, folder)
         trainer.predict(stage, datamodule=PredictionData(items), return_predictions=False)
-        settings = {"stage": "predict", "ckpt": str(path), "size": stage.frame_size, "result": result}
-        record = {**settings, **inference.record()}
+        record = {"stage": "predict", "ckpt": str(path), "size": stage.frame_size, **inference.record()}
         log_videos(loggers, record, folder)
     finish(record, folder)
 
 
-def _image_net(path: Path, card: ModelCard, allow_targets: Sequence[str]) -> SegNet | None:
-    """The image model behind a temporal checkpoint, when it still lies where the run left it."""
-    if not card.image_weights:
-        return None
-    # the checkpoint lies in the run's folder or in its checkpoints/
-    for folder in (path.parent, path.parent.parent):
-        weights = folder / card.image_weights
-        if weights.is_file():
-            return load_model(weights, allow_targets)[0]
-    log.warning("%s: the image model it came from is not there; the comparison goes without it", path)
-    return None
+def _control_weights(path: Path, card: ModelCard) -> dict[str, Path]:
+    """Row name to the weights that stood beside a temporal network, those that still lie where the run left them."""
+    places = {**({IMAGE: card.image_weights} if card.image_weights else {}), **card.control_weights}
+    found = {}
+    for row, place in places.items():
+        # the checkpoint lies in the run's folder or in its checkpoints/
+        files: Sequence[Path] = [folder / place for folder in (path.parent, path.parent.parent)]
+        there = [file for file in files if file.is_file()]
+        if there:
+            found[row] = there[0]
+        else:
+            log.warning("%s: the weights of '%s' are not there; the comparison goes without them", path, row)
+    return found

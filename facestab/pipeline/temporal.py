@@ -3,20 +3,21 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved, targets
+from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
 from facestab.data.videos import VideoSet
-from facestab.errors import WeightsError
-from facestab.labels import LabelSet
+from facestab.keys import FINETUNED, IMAGE, STABILIZED
 from facestab.nets.segnet import SegNet
-from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors, save_weights
+from facestab.nets.weights import load_model, save_weights
+from facestab.pipeline.finetune import finetuned_weights, load_twice, make_pairs, make_stage
 from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
-from facestab.pipeline.image import build_optional, image_weights, portable_net
+from facestab.pipeline.image import image_weights
+from facestab.pipeline.recurrent import RECURRENT, recurrent_weights
 from facestab.pipeline.trainer import (
     checkpoints,
     final_metrics,
@@ -25,9 +26,7 @@ from facestab.pipeline.trainer import (
     make_trainer,
     weights_path,
 )
-from facestab.pipeline.videos import finish, log_videos, make_inference
-from facestab.record import STABILIZED
-from facestab.stages.temporal import TemporalStage
+from facestab.pipeline.videos import finish, log_videos, make_plan, wants_recurrent
 
 log = logging.getLogger(__name__)
 SETTINGS = ("w", "threshold", "size", "seed")
@@ -46,13 +45,15 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         log.info("%s is finished already", folder)
         return
     loss = build(config.consistency)
-    init = image_weights(config, overrides)
+    weights = _weights(config, overrides)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    stage, image_net = _make_stage(config, init, folder, loss)
+    image_net, net = load_twice(config, weights[IMAGE])
+    controls = {IMAGE: image_net, **_finetuned(config, weights)}
+    stage = make_stage(config, net, folder, loss, controls, weights)
     videos: VideoSet = build(config.video)
-    store = build(config.pseudo, net=image_net)
-    data = build(config.temporal.pairs, videos=videos, images=build(config.data), store=store)
-    inference = make_inference(config, folder, stage.card.label_set, STABILIZED)
+    data = make_pairs(config, image_net)
+    plan = make_plan(config, folder, stage.card.label_set, STABILIZED, IMAGE, weights.get(RECURRENT))
+    inference = VideoInference(plan)
     open_run(folder, config, overrides)
     settings = {key: config[key] for key in SETTINGS}
     with make_loggers(config, folder) as loggers:
@@ -63,8 +64,8 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         training = final_metrics(trainer)
         log.info("temporal stage: %d epochs, L = %.4f; predicting", trainer.current_epoch, training["train/loss"])
         trainer.predict(stage, datamodule=PredictionData(videos.split("test")), return_predictions=False)
-        origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(init, folder)}
-        outcome = {"result": STABILIZED, "epochs": config.temporal.max_epochs, "training": training}
+        origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(weights[IMAGE], folder)}
+        outcome = {"epochs": config.temporal.max_epochs, "training": training}
         record = {**origin, **settings, **outcome, **inference.record()}
         log_videos(loggers, record, folder)
     if is_main_process():
@@ -72,30 +73,22 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     finish(record, folder)
 
 
-def _make_stage(config: DictConfig, init: Path, folder: Path, loss: Any) -> tuple[TemporalStage, SegNet]:
-    """The stage, whose network starts from the image model's weights; and that image model."""
-    labels: LabelSet = build(config.labels)
-    image_net, net = _load_twice(config, init, labels)
-    card = ModelCard("temporal", portable_net(config), labels.to_dict(), config.size, os.path.relpath(init, folder))
-    stage = TemporalStage(
-        net,
-        card,
-        build(config.temporal.optimizer),
-        build_optional(config.temporal.scheduler),
-        loss=loss,
-        image_net=image_net,
-        diagnose_every=config.temporal.diagnose_every,
-        frames_per_batch=config.inference.batch_size,
-    )
-    return stage, image_net
+def _weights(config: DictConfig, overrides: list[str]) -> dict[str, Path]:
+    """Row name to weights: the image model and the trained controls, each found or trained."""
+    init = image_weights(config, overrides)
+    weights = {IMAGE: init}
+    if config.finetuned:
+        weights[FINETUNED] = finetuned_weights(config, overrides, init)
+    if wants_recurrent(config):
+        image_net, _ = load_twice(config, init)
+        videos: VideoSet = build(config.video)
+        store = build(config.pseudo, net=image_net)
+        weights[RECURRENT] = recurrent_weights(config, overrides, image_net, init, store, videos)
+    return weights
 
 
-def _load_twice(config: DictConfig, init: Path, labels: LabelSet) -> tuple[SegNet, SegNet]:
-    """The image model, and a network of this configuration with the same weights."""
-    # what the user's own configuration calls may be called
-    image_net, card = load_model(init, list(targets(resolved(config.net))))
-    if card.label_set != labels:
-        raise WeightsError(f"{init}: made for the labels {list(card.label_set.names)}, not {list(labels.names)}")
-    net: SegNet = build(portable_net(config))
-    load_into(net, load_tensors(init)[0], init)
-    return image_net.requires_grad_(False).eval(), net
+def _finetuned(config: DictConfig, weights: dict[str, Path]) -> dict[str, SegNet]:
+    if FINETUNED not in weights:
+        return {}
+    net, _ = load_model(weights[FINETUNED], list(targets(resolved(config.net))))
+    return {FINETUNED: net.requires_grad_(False).eval()}

@@ -1,4 +1,4 @@
-"""What every prediction has and does: the inference callback, the record's video part, loggers, the table."""
+"""What every evaluation of videos has and does: its plan, the record's video part, loggers, the table."""
 
 import logging
 from collections.abc import Mapping
@@ -9,8 +9,12 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig
 from rich.console import Console
 
+from facestab.baselines.smoother import Smoother
 from facestab.build import build
-from facestab.callbacks.video_inference import VideoInference
+from facestab.errors import SettingError
+from facestab.evaluation.tables import write_tables
+from facestab.evaluation.video import EvaluationPlan
+from facestab.keys import MEDIA_KEY
 from facestab.labels import LabelSet
 from facestab.pipeline.folder import is_main_process
 from facestab.record import write_record
@@ -20,11 +24,47 @@ log = logging.getLogger(__name__)
 MAX_LOGGED_VIDEOS = 4
 
 
-def make_inference(config: DictConfig, folder: Path, labels: LabelSet, result: str) -> VideoInference:
-    """The callback that the `inference` and `smoother` groups describe; a smoother that is null is left out."""
-    controls = {row: build(node) for row, node in config.smoother.items() if node is not None}
-    flow = None if config.inference.flow is None else build(config.inference.flow)
-    return VideoInference(folder, labels, result, controls, flow, config.inference.write)
+def make_plan(
+    config: DictConfig,
+    folder: Path,
+    labels: LabelSet,
+    result: str,
+    baseline: str | None,
+    recurrent: Path | None = None,
+) -> EvaluationPlan:
+    """What the `smoother`, `flow` and `inference` groups ask for.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        labels: the label set.
+        result: the row that is the result.
+        baseline: the row that it should improve on.
+        recurrent: weights for the recurrent smoother where its own are "auto"; None: there are none to be found.
+
+    Raises:
+        SettingError: when a smoother wants weights that nobody has.
+    """
+    controls = {row: _smoother(row, node, recurrent) for row, node in config.smoother.items() if node is not None}
+    flow = build(config.flow)
+    return EvaluationPlan(folder, labels, result, baseline, controls, flow, list(config.inference.write))
+
+
+def wants_recurrent(config: DictConfig) -> bool:
+    """Whether a recurrent smoother has to be found or trained."""
+    return any(node is not None and node.get("weights") == "auto" for node in config.smoother.values())
+
+
+def _smoother(row: str, node: DictConfig, recurrent: Path | None) -> Smoother:
+    if node.get("weights") != "auto":
+        smoother: Smoother = build(node)
+        return smoother
+    if recurrent is None:
+        raise SettingError(
+            f"smoother.{row}.weights: only stage=temporal trains them; give a path or use smoother=controls"
+        )
+    smoother = build(node, weights=str(recurrent))
+    return smoother
 
 
 def log_videos(loggers: list[Logger], record: Mapping[str, Any], folder: Path) -> None:
@@ -38,14 +78,15 @@ def log_videos(loggers: list[Logger], record: Mapping[str, Any], folder: Path) -
         if isinstance(logger, WandbLogger) and videos:
             captions = [path.parent.name for path in videos]
             formats = ["mp4"] * len(videos)
-            logger.log_video("videos/compare", [str(path) for path in videos], caption=captions, format=formats)
+            logger.log_video(MEDIA_KEY, [str(path) for path in videos], caption=captions, format=formats)
         logger.save()
 
 
 def finish(record: Mapping[str, Any], folder: Path) -> None:
-    """Write the record, print its table, and say where the results lie. Only the main process does."""
+    """Write the tables and the record, print the headline, say where the results lie. Only the main process does."""
     if not is_main_process():
         return
+    write_tables(folder, record)
     write_record(folder, record)
     print_results(record)
     Console(soft_wrap=True).print(f"results: {folder}", highlight=False)

@@ -9,11 +9,11 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from facestab.errors import SettingError
+from facestab.keys import IMAGE
 from facestab.metrics.scores import SegmentationScores
 from facestab.nets.inference import predict_logits
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
-from facestab.record import IMAGE
 from facestab.stages.prediction import FramePrediction, stream_video
 from facestab.types import ImageBatch
 
@@ -98,7 +98,7 @@ class SegmentationStage(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the accuracy of the whole validation split, from one confusion matrix."""
-        values = {f"val/{name}": value.float() for name, value in self.scores.compute().items()}
+        values = {name: value.float() for name, value in self.scores.compute().items()}
         self.scores.reset()
         self.log_dict({name: value for name, value in values.items() if not value.isnan()})
 

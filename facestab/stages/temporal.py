@@ -1,6 +1,6 @@
 """The temporal stage: the same network on adjacent frames (patent CN110427899A, S220-S230 and S560-S570)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -8,10 +8,10 @@ from torch import Tensor
 
 from facestab.errors import SettingError
 from facestab.functional.diagnostics import feature_std, gradient_norm, mean_abs
+from facestab.keys import STABILIZED
 from facestab.losses import TemporalLoss
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard
-from facestab.record import IMAGE, STABILIZED
 from facestab.stages.segmentation import SegmentationStage
 from facestab.types import FramePairBatch, ImageBatch, SegOutput
 
@@ -28,7 +28,8 @@ class TemporalStage(SegmentationStage):
         optimizer: see `SegmentationStage`.
         scheduler: see `SegmentationStage`.
         loss: L; None for a stage that only predicts.
-        image_net: the network as the image stage left it, for comparison; it is not trained and not in checkpoints.
+        controls: row name to another network, for comparison in prediction: the image model, or one that was fine-tuned
+            on the pseudo-labels alone. They are not trained and not in checkpoints.
         diagnose_every: steps between two measurements of the gradient ratio, which costs two backward passes; 0: never.
         frames_per_batch: see `SegmentationStage`.
         frame_size: see `SegmentationStage`.
@@ -44,7 +45,7 @@ class TemporalStage(SegmentationStage):
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         scheduler: Callable[..., Any] | None = None,
         loss: TemporalLoss | None = None,
-        image_net: SegNet | None = None,
+        controls: Mapping[str, SegNet] | None = None,
         diagnose_every: int = 25,
         frames_per_batch: int = 8,
         frame_size: int | None = None,
@@ -55,11 +56,11 @@ class TemporalStage(SegmentationStage):
         self.loss = loss
         self.diagnose_every = diagnose_every
         # in a dict: a submodule would be trained, saved and wrapped
-        self._controls = {IMAGE: image_net} if image_net is not None else {}
+        self._controls = dict(controls or {})
 
     @property
     def rows(self) -> dict[str, SegNet]:
-        """The image model, when it is at hand, and the stabilized one."""
+        """The controls that are at hand, and the stabilized network."""
         return {**self._controls, STABILIZED: self.net}
 
     def pair_parts(self, batch: FramePairBatch) -> tuple[dict[str, Tensor], SegOutput]:

@@ -145,5 +145,5 @@ def test_a_repetition_does_not_count(items, store, face11):
 def test_videos_of_one_frame_give_no_pair(items, store, face11):
     one = VideoItem("one", dataclasses.replace(items[0].info, num_frames=1))
     store.fill(items, CPU)
-    with pytest.raises(FacestabError, match="two adjacent frames"):
+    with pytest.raises(FacestabError, match="no 2 adjacent frames"):
         FramePairs([one], store, Augmentation(48, face11), train=False)

@@ -127,7 +127,57 @@ def test_a_closing_lid_hides_the_eye() -> None:
     assert not visible_HW[is_eye_HW].any()
 
 
-def test_flow_past_the_end_of_a_clip_is_an_error() -> None:
+@pytest.mark.parametrize("gap", [2, 4, -1, -3])
+def test_a_visible_point_keeps_its_class_over_any_gap(gap: int) -> None:
+    clip = _clip(8, hand=1.0)
+    flow_HW2, visible_HW = clip.flow(12, gap)
+    column_HW, row_HW = (np.rint(v).astype(int).clip(0, SIZE - 1) for v in _targets(flow_HW2))
+    is_kept_HW = clip.labels(12 + gap)[row_HW, column_HW] == clip.labels(12)
+    assert visible_HW.mean() > 0.8
+    assert is_kept_HW[visible_HW].mean() > 0.96
+
+
+def test_two_steps_of_one_frame_are_one_step_of_two() -> None:
+    clip = _clip(3, hand=1.0)
+    for t in (5, 20):
+        first_HW2, seen_HW = clip.flow(t)
+        second_HW2, seen_next_HW = clip.flow(t + 1)
+        both_HW2, seen_both_HW = clip.flow(t, 2)
+        second_HW2, seen_next_HW = (
+            cv2.remap(v, *_targets(first_HW2), cv2.INTER_LINEAR) for v in (second_HW2, seen_next_HW.astype(np.float32))
+        )
+        mask_HW = seen_HW & seen_both_HW & (seen_next_HW == 1)
+        apart_HW = np.linalg.norm(first_HW2 + second_HW2 - both_HW2, axis=-1)
+        assert mask_HW.mean() > 0.8
+        # interpolation mixes two surfaces at edges only
+        assert np.median(apart_HW[mask_HW]) < 0.005
+        assert np.quantile(apart_HW[mask_HW], 0.98) < 0.1
+        assert np.linalg.norm(both_HW2, axis=-1)[mask_HW].mean() > 0.2
+
+
+def test_the_way_back_ends_where_the_way_there_began() -> None:
+    clip = _clip(3, hand=1.0)
+    there_HW2, seen_HW = clip.flow(10, 3)
+    back_HW2, seen_back_HW = clip.flow(13, -3)
+    back_HW2, seen_back_HW = (
+        cv2.remap(v, *_targets(there_HW2), cv2.INTER_LINEAR) for v in (back_HW2, seen_back_HW.astype(np.float32))
+    )
+    apart_HW = np.linalg.norm(there_HW2 + back_HW2, axis=-1)
+    mask_HW = seen_HW & (seen_back_HW == 1)
+    assert mask_HW.mean() > 0.8
+    assert np.median(apart_HW[mask_HW]) < 0.005
+    assert np.quantile(apart_HW[mask_HW], 0.95) < 0.1
+
+
+def test_no_step_is_no_motion() -> None:
+    flow_HW2, visible_HW = _clip(5, hand=1.0).flow(7, 0)
+    assert np.abs(flow_HW2).max() < 1e-3
+    assert visible_HW.mean() > 0.999
+
+
+def test_flow_past_either_end_of_a_clip_is_an_error() -> None:
     clip = _clip(1, num_frames=2)
     with pytest.raises(IndexError, match="frames 0 to 1, got 2"):
         clip.flow(1)
+    with pytest.raises(IndexError, match="frames 0 to 1, got -1"):
+        clip.flow(1, -2)

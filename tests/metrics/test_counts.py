@@ -1,21 +1,29 @@
 """What every metric promises, whatever it measures."""
 
-import math
 import pickle
 
 import pytest
 import torch
 from torchmetrics import MetricCollection
 
+from facestab.keys import is_video_key
+from facestab.metrics.agreement import IntervalConsistency, VideoConsistency
 from facestab.metrics.flicker import AbaFlicker, SwitchRate
 from facestab.metrics.scores import SegmentationScores
-from tests.metrics.cases import CASES, VIDEO_CASES, filled, states, values
+from facestab.metrics.signals import SignalMetric
+from facestab.metrics.static import StaticConsistency, StaticFlicker
+from tests.metrics.cases import CASES, NAMES, VIDEO_CASES, filled, right_for_long, states, update, values
+
+SIGNALS = [name for name, case in CASES.items() if isinstance(case.make(), SignalMetric)]
+LOWER_IS_BETTER = {"aba", "switch", "excess", "static", "prob_tv", "dtssd", "boundary_jitter", "area"}
+NEITHER_IS_BETTER = {"calibration", "dynamics"}
 
 every_metric = pytest.mark.parametrize("name", CASES)
 every_video_metric = pytest.mark.parametrize("name", VIDEO_CASES)
+every_count = pytest.mark.parametrize("name", [name for name in CASES if name not in SIGNALS])
 
 
-@every_metric
+@every_count
 def test_states_are_int64_counts_that_sum_over_processes(name):
     metric = filled(name, 5, seed=0)
     assert metric.metric_state
@@ -25,10 +33,29 @@ def test_states_are_int64_counts_that_sum_over_processes(name):
         assert reduction(torch.stack([state, state])).tolist() == (2 * state).tolist()
 
 
+@pytest.mark.parametrize("name", SIGNALS)
+def test_the_states_of_time_courses_are_lines_that_are_put_behind_each_other(name):
+    metric = filled(name, 5, seed=0)
+    assert {reduction.__name__ for reduction in metric._reductions.values()} == {"dim_zero_cat"}
+    assert all(line.dtype == metric.signal_dtype for line in metric.signals())
+    assert metric.signals()[0].shape[1] == metric.num_columns
+
+
+@every_metric
+def test_values_are_float_scalars_under_known_keys(name):
+    result = filled(name, 6, seed=0).compute()
+    # windows as short as those of the cases have keys of their own
+    numbered = {"correct": "vc/correct3", "vc_vspw": "vc/vspw3"}
+    assert all(is_video_key(key) or key == numbered.get(name) for key in result)
+    assert all(value.dtype == torch.float32 and value.ndim == 0 for value in result.values())
+    assert not all(value.isnan() for value in result.values())
+
+
 @every_metric
 def test_the_direction_of_better_is_stated(name):
     metric = CASES[name].make()
-    assert metric.higher_is_better is (name in {"consistency", "scores"})
+    expected = None if name in NEITHER_IS_BETTER else name not in LOWER_IS_BETTER
+    assert metric.higher_is_better is expected
     assert metric.is_differentiable is False
     assert metric.full_state_update is False
 
@@ -37,7 +64,7 @@ def test_the_direction_of_better_is_stated(name):
 @pytest.mark.parametrize("num_frames", [None, 0])
 def test_without_frames_every_value_is_nan_and_nothing_warns(name, num_frames):
     metric = CASES[name].make() if num_frames is None else filled(name, num_frames, seed=0)
-    assert all(math.isnan(value) for value in values(metric).values())
+    assert set(values(metric).values()) == {None}
 
 
 @every_video_metric
@@ -55,8 +82,9 @@ def test_overlapping_windows_give_the_counts_of_the_whole_video(name, num_new):
     metric = CASES[name].make()
     for first_new in range(0, num_frames, num_new):
         start, stop = max(0, first_new - metric.context), min(first_new + num_new, num_frames)
-        # what belongs to a pair of frames is one shorter than the labels
-        metric.update(*(part[start : stop - (num_frames - len(part))] for part in video))
+        # what belongs to pairs of frames is shorter than the labels
+        window = tuple(part[start : max(start, stop - (num_frames - len(part)))] for part in video)
+        update(metric, window, first=first_new == 0)
     assert states(metric) == states(filled(name, num_frames, seed=5))
 
 
@@ -65,7 +93,7 @@ def test_a_smaller_context_would_lose_counts(name):
     video = CASES[name].video(8, 5)
     metric = CASES[name].make()
     for start, stop in ((0, 4), (4 - metric.context + 1, 8)):
-        metric.update(*(part[start : stop - (8 - len(part))] for part in video))
+        update(metric, tuple(part[start : stop - (8 - len(part))] for part in video), first=start == 0)
     assert states(metric) != states(filled(name, 8, seed=5))
 
 
@@ -118,20 +146,32 @@ def test_reset_and_a_round_trip_through_pickle(name):
 
 def test_a_metric_of_another_kind_is_not_merged():
     with pytest.raises(ValueError, match="AbaFlicker"):
-        AbaFlicker().merge_state(SwitchRate())
+        AbaFlicker(NAMES).merge_state(SwitchRate(NAMES))
     with pytest.raises(RuntimeError, match="size"):
         SegmentationScores(["a", "b"]).merge_state(SegmentationScores(["a", "b", "c"]))
+    with pytest.raises(ValueError, match="kept_right_3"):
+        VideoConsistency(3).merge_state(VideoConsistency(4))
 
 
-def test_a_collection_keeps_metrics_apart_that_start_with_equal_counts():
+@pytest.mark.parametrize(
+    ("make", "video"),
+    [
+        (lambda: [AbaFlicker(NAMES), SwitchRate(NAMES)], CASES["aba"].video),
+        (
+            lambda: [StaticConsistency(2, "a"), StaticConsistency(3, "b"), StaticFlicker(NAMES)],
+            CASES["static"].video,
+        ),
+        (lambda: [VideoConsistency(2), VideoConsistency(3), IntervalConsistency()], right_for_long),
+    ],
+)
+def test_a_collection_keeps_metrics_apart_that_start_with_equal_counts(make, video):
     # torchmetrics joins metrics whose states have the same names and values after the first update
-    collection = MetricCollection([AbaFlicker(), SwitchRate()])
-    alone = {"AbaFlicker": AbaFlicker(), "SwitchRate": SwitchRate()}
+    collection, alone = MetricCollection({str(i): metric for i, metric in enumerate(make())}), make()
     for num_frames, seed in ((1, 0), (6, 1)):
-        (labels_THW,) = CASES["aba"].video(num_frames, seed)
-        for metric in (collection, *alone.values()):
-            metric.update(labels_THW)
-    assert {k: v.item() for k, v in collection.compute().items()} == {k: m.compute().item() for k, m in alone.items()}
+        for metric in (collection, *alone):
+            metric.update(*video(num_frames, seed))
+    expected = {key: value for metric in alone for key, value in values(metric).items()}
+    assert values(collection) == expected
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import wandb
 
+from facestab.keys import is_known_key
 from facestab.pipeline.trainer import make_loggers
 from facestab.pipeline.videos import log_videos
-from facestab.record import is_known_key
 from facestab.video.sink import VideoSink
+from tests.wandb_file import read_offline_run
 
 RECORD = {
     "metrics": {
@@ -40,6 +41,18 @@ def test_wandb_and_csv_carry_the_same_known_keys_and_wandb_the_videos(compose_co
     assert all(float(line[key]) == pytest.approx(summary[key]) for key in logged)
     assert (settings["w"], settings["threshold"]) == (0.25, 0.2)
     assert summary["videos/compare"]["videos"][0]["path"].endswith(".mp4")
+
+
+def test_the_file_of_an_offline_run_holds_what_was_logged(compose_config, folder):
+    config = compose_config("stage=temporal", "w=0.25", "threshold=0.2", "logger=wandb_offline", "name=job")
+    with make_loggers(config, folder) as loggers:
+        log_videos(loggers, RECORD, folder)
+    run = read_offline_run(folder)
+    expected = {f"{row}/{key}": value for row, keys in RECORD["metrics"].items() for key, value in keys.items()}
+    assert {key: values[-1] for key, values in run.values.items() if is_known_key(key)} == expected
+    assert [run.config[key] for key in ("stage", "w", "threshold", "seed")] == ["temporal", 0.25, 0.2, 0]
+    assert run.job_type == "temporal"
+    assert run.values["videos/compare"][0]["count"] == 1
 
 
 def test_each_job_has_a_wandb_run_of_its_own(compose_config, tmp_path):

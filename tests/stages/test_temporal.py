@@ -85,7 +85,7 @@ def test_diagnostics_show_features_that_shrink():
 
 def test_the_image_model_is_neither_trained_nor_saved():
     image_net = make_stage().net
-    stage = make_stage(image_net=image_net)
+    stage = make_stage(controls={"image": image_net})
     assert list(stage.rows) == ["image", "stabilized"]
     assert not any(p is q for p in image_net.parameters() for q in stage.parameters())
     assert all(name.startswith(("net.", "scores.", "loss.")) for name in stage.state_dict())

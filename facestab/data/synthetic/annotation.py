@@ -1,4 +1,4 @@
-"""What is exactly known of a scene: classes, and the flow to the next moment with what it hides."""
+"""What is exactly known of a scene: classes, and the flow to another moment with what it hides."""
 
 import numpy as np
 
@@ -41,16 +41,21 @@ def label_map(scene: Scene, size: int) -> np.ndarray:
     return classes(scene.chart, layer_HW, *np.moveaxis(material_HW3, -1, 0))
 
 
-def exact_flow(scene: Scene, following: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel's surface point moves, and whether it is still seen.
+def exact_flow(scene: Scene, other: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel's surface point is at another moment, later or earlier, and whether it is seen there too.
+
+    Args:
+        scene: of one identity.
+        other: the same identity in another state.
+        size: height and width in pixels.
 
     Returns:
         float32 flow (size, size, 2) in pixels, x then y; and bool (size, size), False where the point leaves the
         area between the outer pixels' centres or where something else is in front of its new place.
     """
     layer_HW, material_HW3 = scene.surface(*pixel_rays(size, dtype=np.float64))
-    x_HW, y_HW, _ = following.project(layer_HW, material_HW3)
-    seen_layer_HW, seen_HW3 = following.surface(x_HW, y_HW)
+    x_HW, y_HW, _ = other.project(layer_HW, material_HW3)
+    seen_layer_HW, seen_HW3 = other.surface(x_HW, y_HW)
     start_x, start_y = pixel_rays(size, dtype=np.float64)
     flow_HW2 = np.stack([(x_HW - start_x) * size, (y_HW - start_y) * size], -1).astype(np.float32)
     inside_HW = np.maximum(np.abs(x_HW), np.abs(y_HW)) <= 0.5 * (size - 1) / size + 1e-9

@@ -103,9 +103,18 @@ class Clip:
         layer_HW, material_HW3 = self.scene(t).surface(*pixel_rays(self.size))
         return Surface(layer_HW.astype(np.int64), material_HW3)
 
-    def flow(self, t: int) -> tuple[np.ndarray, np.ndarray]:
-        """Exact flow from t to t + 1: float32 (size, size, 2) in pixels, x then y; bool (size, size) still visible."""
-        return exact_flow(self.scene(t), self.scene(t + 1), self.size)
+    def flow(self, t: int, gap: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Exact motion between two frames of the clip.
+
+        Args:
+            t: number of the frame whose pixels are followed.
+            gap: frames from t to the other one; negative goes back in time.
+
+        Returns:
+            float32 flow (size, size, 2) in pixels, x then y, from t to t + gap; and bool (size, size), where the
+            surface point is seen in both frames.
+        """
+        return exact_flow(self.scene(t), self.scene(t + gap), self.size)
 
     def _camera(self, t: int) -> CameraState:
         now, near = self.state(t), self.state(t + 1 if t + 1 < self.num_frames else max(t - 1, 0))

@@ -1,0 +1,186 @@
+"""Runs of adjacent frames with pseudo labels."""
+
+import bisect
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from facestab.data.images import to_channels_first
+from facestab.data.loader import check_loading, make_loader
+from facestab.data.pseudo import PseudoLabelStore
+from facestab.data.sampler import SampleKey
+from facestab.data.transforms import Augmentation, ignore_labels
+from facestab.data.videos import VideoItem, VideoSet
+from facestab.errors import FacestabError
+from facestab.types import FramePairBatch
+from facestab.video.label_video import LabelVideo
+from facestab.video.source import open_video
+
+
+class FrameWindows(Dataset[FramePairBatch]):
+    """Windows of adjacent frames of each video, with their labels; none crosses a video's end.
+
+    A sample has T = `window` frames, whatever the name of its type says.
+
+    Args:
+        items: the videos; those with fewer than `window` frames give none.
+        store: their labels.
+        augment: one geometry for all frames of a window and their labels, photometric damage for each frame.
+        train: whether chance has a say.
+        window: frames, at least 2.
+        stride: frames from the start of one window to that of the next; the last few frames of a video may be in none.
+        backend: auto, decord or pyav.
+
+    Raises:
+        ValueError: for a window below 2 or a stride below 1.
+        FacestabError: when no video is as long as a window.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[VideoItem],
+        store: PseudoLabelStore,
+        augment: Augmentation,
+        train: bool,
+        *,
+        window: int,
+        stride: int = 1,
+        backend: str = "auto",
+    ) -> None:
+        check_windows(window, stride)
+        self.sources = [open_video(item.path, backend) for item in items]
+        self.labels = [LabelVideo(store.path(item)) for item in items]
+        numbers = [max(0, (item.num_frames - window) // stride + 1) for item in items]
+        self.ends = list(accumulate(numbers))
+        self.augment = augment
+        self.train = train
+        self.window = window
+        self.stride = stride
+        if not self.ends or self.ends[-1] == 0:
+            raise FacestabError(
+                f"the video set has no {window} adjacent frames; give longer videos, or ask for shorter windows"
+            )
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """The video and the number of the first frame of a window."""
+        video = bisect.bisect_right(self.ends, index)
+        return video, self.stride * (index - (self.ends[video - 1] if video else 0))
+
+    def read(self, video: int, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """Frames uint8 (T, H, W, 3) and labels uint8 (T, H, W) of a window, as stored."""
+        end = frame + self.window
+        frames, labels = (source[video].frames(frame, end) for source in (self.sources, self.labels))
+        return np.stack(list(frames)), np.stack(list(labels))
+
+    def __getitem__(self, key: SampleKey) -> FramePairBatch:
+        run = self.read(*self.locate(key.position))
+        frames, labels = self.augment.train(*run, key.seed) if self.train else self.augment.evaluate(*run)
+        if key.is_padding:
+            labels = ignore_labels(labels)
+        return FramePairBatch(to_channels_first(frames), torch.from_numpy(labels).long())
+
+
+def check_windows(window: int, stride: int) -> None:
+    """Refuse windows that cannot be.
+
+    Raises:
+        ValueError: for a window below 2 or a stride below 1.
+    """
+    if window < 2:
+        raise ValueError(f"window: at least 2 frames are needed, got {window}")
+    if stride < 1:
+        raise ValueError(f"stride: at least 1 frame is needed, got {stride}")
+
+
+class FrameWindowData(LightningDataModule):
+    """Pseudo-labelled windows to train and to validate on, both with the damage that `augment` does.
+
+    Without damage there would be nothing to learn: the labels are the image model's own.
+
+    Args:
+        videos: the video set.
+        store: labels for every frame.
+        augment: what is done to a window; in validation it is the same in every epoch.
+        batch_size: windows per step and process.
+        window: frames, at least 2.
+        stride: frames from the start of one window to that of the next.
+        num_workers: loader processes.
+        seed: of order and augmentation.
+        backend: auto, decord or pyav.
+
+    Raises:
+        ValueError: for a batch size or stride below 1, a window below 2, or fewer than 0 workers.
+    """
+
+    def __init__(
+        self,
+        videos: VideoSet,
+        store: PseudoLabelStore,
+        augment: Augmentation,
+        batch_size: int,
+        window: int,
+        stride: int = 1,
+        num_workers: int = 0,
+        seed: int = 0,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        check_loading(batch_size, num_workers)
+        check_windows(window, stride)
+        self.videos = videos
+        self.store = store
+        self.augment = augment
+        self.batch_size = batch_size
+        self.window = window
+        self.stride = stride
+        self.num_workers = num_workers
+        self.seed = seed
+        self.backend = backend
+
+    def prepare_data(self) -> None:
+        """Called by Lightning on one process."""
+        self.videos.prepare()
+
+    def setup(self, stage: str) -> None:
+        """Label what has no labels yet; every process takes its share."""
+        assert self.trainer is not None
+        items = self.videos.split("train") + self.videos.split("val")
+        self.store.fill(items, self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)
+
+    def windows(self, split: str) -> FrameWindows:
+        """The samples of one split."""
+        return FrameWindows(
+            self.videos.split(split),
+            self.store,
+            self.augment,
+            train=True,
+            window=self.window,
+            stride=self.stride,
+            backend=self.backend,
+        )
+
+    def train_dataloader(self) -> DataLoader[FramePairBatch]:
+        """Windows of the training videos, in an order that changes from epoch to epoch."""
+        return self.loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[FramePairBatch] | list[DataLoader]:
+        """Windows of the validation videos."""
+        return self.loader("val", shuffle=False)
+
+    def loader(self, split: str, shuffle: bool) -> DataLoader[FramePairBatch]:
+        """Loads the samples of one split."""
+        return make_loader(
+            self.windows(split),
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            seed=self.seed,
+            shuffle=shuffle,
+            trainer=self.trainer,
+        )

@@ -1,0 +1,121 @@
+"""frames.csv: the flicker of every frame."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facestab.functional.flicker import aba_mask, aba_per_frame, count_by_class, switch_per_frame
+from facestab.labels import IGNORE_ID
+
+CURVES_NAME = "frames.csv"
+# a frame's ABA needs the frame before and the frame after it
+_CONTEXT = 2
+
+
+class Curves:
+    """Flicker per frame of some rows of one video, which comes in consecutive parts.
+
+    Args:
+        class_names: of the label set.
+        by_class: rows whose classes are told apart.
+    """
+
+    def __init__(self, class_names: Sequence[str], by_class: Sequence[str]) -> None:
+        self.class_names = tuple(class_names)
+        self.by_class = tuple(by_class)
+        self._tails: dict[str, np.ndarray] = {}
+
+    def update(self, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Curves by column name over a window: up to two frames seen before and the new ones.
+
+        Args:
+            rows: row name to uint8 labels (N, H, W) of the next frames.
+
+        Returns:
+            float (up to 2 + N,) each; nan where a frame lacks a neighbour.
+        """
+        curves = {}
+        for row, labels_NHW in rows.items():
+            tail = self._tails.get(row, labels_NHW[:0])
+            window_THW = torch.from_numpy(np.concatenate([tail, labels_NHW]))
+            curves[f"{row}/flicker/aba"] = aba_per_frame(window_THW).numpy()
+            curves[f"{row}/flicker/switch"] = switch_per_frame(window_THW).numpy()
+            if row in self.by_class:
+                rates_TK = aba_by_class(window_THW, len(self.class_names)).numpy()
+                curves |= {f"{row}/flicker/aba/{name}": rates_TK[:, k] for k, name in enumerate(self.class_names)}
+            self._tails[row] = window_THW[-_CONTEXT:].numpy()
+        return curves
+
+
+def aba_by_class(labels_THW: Tensor, num_classes: int) -> Tensor:
+    """Of the pixels with S[t-1] == S[t+1] == k the share whose label at t differs, float (T, K); nan at both ends.
+
+    Args:
+        labels_THW: uint8 ids; 255 and ids from K on are left out.
+        num_classes: K.
+    """
+    rates_TK = torch.full((len(labels_THW), num_classes), torch.nan)
+    events_THW, valid_THW = aba_mask(labels_THW)
+    before_THW = labels_THW[:-2]
+    where_THW = valid_THW & (before_THW == labels_THW[2:]) & (before_THW < num_classes)
+    known_THW = before_THW.masked_fill(~where_THW, IGNORE_ID)
+    for t in range(len(events_THW)):
+        counts_K2 = count_by_class(known_THW[t], events_THW[t], where_THW[t], num_classes)
+        rates_TK[t + 1] = counts_K2[:, 0] / counts_K2[:, 1]
+    return rates_TK
+
+
+class CurveFile:
+    """A CSV with one line a frame: the frame's number, and a column for each curve.
+
+    Args:
+        path: appears when all lines are written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.part = path.with_name(f"{path.stem}.part{path.suffix}")
+        self._num_seen = 0
+        self._last: list[str] = []
+        self._header: list[str] = []
+
+    def __enter__(self) -> "CurveFile":
+        self._file = self.part.open("w", newline="")
+        self._writer = csv.writer(self._file)
+        return self
+
+    def write(self, curves: Mapping[str, np.ndarray], num_new: int) -> None:
+        """Add a window that ends with `num_new` new frames.
+
+        A frame's ABA needs the frame after it, so the newest frame waits for the next window.
+        """
+        if not self._header:
+            self._header = ["frame", *curves]
+            self._writer.writerow(self._header)
+        table = np.stack(list(curves.values()), axis=1)
+        first = self._num_seen - (len(table) - num_new)
+        waiting = self._num_seen - 1 if self._num_seen else 0
+        lines = [[str(first + i), *_cells(row)] for i, row in enumerate(table)]
+        self._writer.writerows(lines[waiting - first : -1])
+        self._last = lines[-1]
+        self._num_seen += num_new
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._last:
+            self._writer.writerow(self._last)
+        self._file.close()
+        if kind is None:
+            self.part.replace(self.path)
+        else:
+            self.part.unlink(missing_ok=True)
+
+
+def _cells(row: np.ndarray) -> list[str]:
+    return ["" if np.isnan(value) else f"{value:.6f}" for value in row]

@@ -1,0 +1,76 @@
+"""What is known of one video once it has streamed past."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from facestab.evaluation.row_metrics import Feed, collect
+
+
+@dataclass
+class VideoResult:
+    """The values of one video. Plain enough to be sent between processes.
+
+    Attributes:
+        id: of the video.
+        fps: frames per second, as "25" or "30000/1001".
+        size: [height, width] in pixels.
+        source: the video's path, "" when only masks are known.
+        num_frames: frames that were measured.
+        rows: row name to values by key.
+        published: row name to the metrics that are pooled over videos.
+        seconds: row name to the time that its labels took, for the rows that cost any.
+        floor: what limits everything that is measured along the motion; see `facestab.video.flow_check`.
+    """
+
+    id: str
+    fps: str
+    size: list[int]
+    source: str = ""
+    num_frames: int = 0
+    rows: dict[str, dict[str, float]] = field(default_factory=dict)
+    published: dict[str, list[Feed]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    floor: dict[str, float] = field(default_factory=dict)
+
+    def results(self) -> dict[str, dict[str, float]]:
+        """Values by row and key, times included."""
+        timed = {row: time_results(self.seconds.get(row), self.num_frames) for row in self.rows}
+        return {row: {**values, **timed[row]} for row, values in self.rows.items()}
+
+    def description(self) -> dict[str, object]:
+        """What the record keeps of the video itself."""
+        source = {"source": self.source} if self.source else {}
+        return {"fps": self.fps, "size": self.size, "frames": self.num_frames, **source, **self.floor}
+
+
+def pooled(results: list[VideoResult], row: str) -> dict[str, float]:
+    """The published metrics of a row over all videos; the order of the videos does not matter."""
+    total: list[Feed] = []
+    for feeds in (result.published[row] for result in results if row in result.published):
+        if not total:
+            total = deepcopy(feeds)
+            continue
+        for own, other in zip(total, feeds, strict=True):
+            own.metric.merge_state(other.metric)
+    return collect(total)
+
+
+def time_results(seconds: float | None, num_frames: int) -> dict[str, float]:
+    """The time keys of the record, empty when nothing was timed."""
+    if not seconds or not num_frames:
+        return {}
+    return {"time/ms_per_frame": 1000 * seconds / num_frames, "time/frames_per_second": num_frames / seconds}
+
+
+def mean_over_videos(videos: Mapping[str, Mapping[str, Mapping[str, float]]], row: str) -> dict[str, float]:
+    """The mean of every value of a row over the videos that have it.
+
+    Args:
+        videos: video, row and key to value.
+        row: the row.
+    """
+    parts = [rows[row] for rows in videos.values() if row in rows]
+    keys = dict.fromkeys(key for part in parts for key in part)
+    values = {key: [part[key] for part in parts if key in part] for key in keys}
+    return {key: sum(found) / len(found) for key, found in values.items()}

@@ -1,0 +1,189 @@
+"""One video on its way through smoothers, files and metrics."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from facestab.baselines.smoother import Smoother
+from facestab.errors import SettingError
+from facestab.evaluation.alignment import Aligned, Alignment
+from facestab.evaluation.files import KINDS, VideoFiles
+from facestab.evaluation.meter import RowFrames, VideoMeter
+from facestab.evaluation.result import VideoResult
+from facestab.keys import TRUTH
+from facestab.labels import LabelSet
+from facestab.nets.inference import argmax_labels, resize_labels
+from facestab.video.flow import FlowBackend, VideoFrame
+from facestab.video.flow_check import check_flow
+
+_CHECKED_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What an evaluation does with every video.
+
+    Attributes:
+        folder: of the run; files go below `videos/<id>/`.
+        labels: the label set.
+        result: the row that is the result of the run.
+        baseline: the row that the result should improve on, None when there is none; smoothers work on it.
+        controls: row name to smoother.
+        flow: for what is measured along the motion; None leaves it out.
+        write: which of "labels", "overlay", "compare" to write.
+
+    Raises:
+        SettingError: for an unknown kind of file.
+    """
+
+    folder: Path
+    labels: LabelSet
+    result: str
+    baseline: str | None
+    controls: Mapping[str, Smoother]
+    flow: FlowBackend | None
+    write: Sequence[str]
+
+    def __post_init__(self) -> None:
+        unknown = [kind for kind in self.write if kind not in KINDS]
+        if unknown:
+            raise SettingError(f"evaluation.write: '{unknown[0]}' is none of {', '.join(KINDS)}")
+
+    @property
+    def smoothed(self) -> str:
+        """The row whose probabilities the smoothers get."""
+        return self.baseline or self.result
+
+    def without_frames(self) -> "EvaluationPlan":
+        """The same for masks whose video is not at hand: what needs frames is left out."""
+        controls = {row: smoother for row, smoother in self.controls.items() if not smoother.needs_frames}
+        return replace(self, controls=controls, flow=None)
+
+    @property
+    def reference(self) -> str:
+        """The row that stands in for true labels in what needs a reference: a vote without lag, if there is one."""
+        return next((row for row in self.controls if row.startswith("vote")), self.smoothed)
+
+
+class VideoEvaluation:
+    """Takes the frames of one video, in order and in parts, and ends with its files and its result.
+
+    Used in a `with` block; after an exception no file of the video is left.
+
+    Args:
+        plan: what to do.
+        video: its id.
+        fps: frames per second.
+        size: height and width in pixels.
+        source: the video's path, "" when only masks are known.
+    """
+
+    def __init__(self, plan: EvaluationPlan, video: str, fps: Fraction, size: tuple[int, int], source: str) -> None:
+        self.plan = plan
+        self.result = VideoResult(video, str(fps), list(size), source)
+        self._meter = VideoMeter(plan.labels, float(fps), plan.flow, plan.reference)
+        folder = plan.folder / "videos" / video
+        self._files = VideoFiles(folder, fps, plan.labels, plan.write, plan.result, plan.baseline)
+        self._alignment = Alignment()
+        for smoother in plan.controls.values():
+            smoother.reset()
+
+    def __enter__(self) -> "VideoEvaluation":
+        self._files.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._files.__exit__(*exception)  # type: ignore[arg-type]
+
+    def add(
+        self,
+        frames_NHWC: np.ndarray | None,
+        probs: Mapping[str, Tensor],
+        seconds: Mapping[str, float],
+        truth_NHW: np.ndarray | None = None,
+        labels: Mapping[str, np.ndarray] | None = None,
+        softmax_seconds: float = 0.0,
+    ) -> None:
+        """Add the next N frames.
+
+        Args:
+            frames_NHWC: uint8 RGB; None when the video is not at hand.
+            probs: row name to probabilities (N, K, h, w), at any size.
+            seconds: row name to the time that its probabilities took.
+            truth_NHW: uint8 true labels at frame size, when there are any.
+            labels: row name to uint8 ids (N, H, W), for rows whose masks are given; their probabilities are made up
+                and are not measured.
+            softmax_seconds: the time that the probabilities took beyond the logits; only smoothers need them.
+        """
+        given = labels or {}
+        count = len(next(iter(probs.values())))
+        first = self.result.num_frames
+        frames = None
+        if frames_NHWC is not None:
+            frames = [VideoFrame(self.result.id, first + i, frame) for i, frame in enumerate(frames_NHWC)]
+        for row, row_probs in probs.items():
+            start = time.perf_counter()
+            own = given[row] if row in given else self._labels(row_probs)
+            self._add_seconds(row, seconds.get(row, 0.0) + (0.0 if row in given else time.perf_counter() - start))
+            self._alignment.push(row, own, None if row in given else row_probs)
+        if truth_NHW is not None:
+            self._alignment.push(TRUTH, truth_NHW, None)
+        network = seconds.get(self.plan.smoothed, 0.0) + softmax_seconds
+        self._smooth(frames, probs[self.plan.smoothed], network, bool(given))
+        self._alignment.push_frames(frames, count)
+        self.result.num_frames += count
+        self._emit(self._alignment.ready())
+
+    def _smooth(self, frames: list[VideoFrame] | None, probs_NKHW: Tensor, network: float, given: bool) -> None:
+        for row, smoother in self.plan.controls.items():
+            start = time.perf_counter()
+            smoothed = smoother(frames or [], probs_NKHW)
+            labels_MHW = self._labels(smoothed)
+            cost = time.perf_counter() - start
+            self._add_seconds(row, cost + (network if smoother.every_frame else 0.0))
+            self._alignment.push(row, labels_MHW, None if given else smoothed)
+
+    def finish(self) -> VideoResult:
+        """Take what the smoothers held back, and the values of the whole video."""
+        for row, smoother in self.plan.controls.items():
+            start = time.perf_counter()
+            rest = smoother.finish()
+            if rest is not None:
+                self._alignment.push(row, self._labels(rest), rest if self._alignment.has_probs(row) else None)
+                self._add_seconds(row, time.perf_counter() - start)
+        self._emit(self._alignment.ready())
+        self.result.rows = self._meter.results()
+        self.result.floor |= self._meter.floor()
+        self.result.published = {row: metrics.published for row, metrics in self._meter.rows.items()}
+        return self.result
+
+    def _emit(self, parts: Iterator[Aligned]) -> None:
+        for part in parts:
+            if part.frames and part.frames[0].index == 0:
+                self._check_flow(part.frames)
+            rows = {row: RowFrames(labels, probs) for row, (labels, probs) in part.rows.items()}
+            truth = rows[TRUTH].labels_NHW if TRUTH in rows else None
+            self._meter.update(part.frames, rows, truth)
+            pixels = np.stack([frame.pixels_HWC for frame in part.frames]) if part.frames is not None else None
+            self._files.write(pixels, {row: frames.labels_NHW for row, frames in rows.items()})
+
+    def _check_flow(self, frames: list[VideoFrame]) -> None:
+        if self.plan.flow is None or len(frames) < 2:
+            return
+        checked = check_flow(self.plan.flow, np.stack([frame.pixels_HWC for frame in frames[:_CHECKED_FRAMES]]))
+        if checked is not None:
+            self.result.floor = {f"flow_{name}": value for name, value in checked._asdict().items()}
+
+    def _labels(self, probs_NKHW: Tensor) -> np.ndarray:
+        """Ids at frame size."""
+        if not len(probs_NKHW):
+            return np.zeros((0, *self.result.size), np.uint8)
+        return resize_labels(argmax_labels(probs_NKHW), *self.result.size)
+
+    def _add_seconds(self, row: str, more: float) -> None:
+        self.result.seconds[row] = self.result.seconds.get(row, 0.0) + more

@@ -1,0 +1,62 @@
+"""How sure a network is, and whether it is right to be: N frames, K classes, H W pixels."""
+
+import torch
+from torch import Tensor
+
+from facestab.labels import IGNORE_ID
+
+
+def most_probable(probs_NKHW: Tensor) -> Tensor:
+    """The class of the largest probability of each pixel, the first of equals, uint8 (N, H, W)."""
+    num_classes = probs_NKHW.shape[1]
+    # 3 times faster than argmax(1), whose elements lie far apart: the first of the largest has the largest rank
+    is_largest_NKHW = (probs_NKHW == probs_NKHW.amax(1, keepdim=True)).to(torch.uint8)
+    ranks_K = torch.arange(num_classes, 0, -1, dtype=torch.uint8, device=probs_NKHW.device)
+    return num_classes - (is_largest_NKHW * ranks_K[:, None, None]).amax(1)
+
+
+def entropy(probs_NKHW: Tensor) -> Tensor:
+    """-sum_k p log p of each pixel, float32 (N, H, W) in nats, 0..log K."""
+    probs_NKHW = probs_NKHW.float()
+    # twice as fast as torch.special.entr; 0 log 0 is 0
+    logs_NKHW = probs_NKHW.clamp(min=torch.finfo(torch.float32).tiny).log()
+    return -(probs_NKHW * logs_NKHW).sum(1)
+
+
+def reliability(probs_NKHW: Tensor, target_NHW: Tensor, num_bins: int, scale: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The reliability diagram: pixels by their largest probability, in bins (m / M, (m + 1) / M].
+
+    Args:
+        probs_NKHW: float, 0..1.
+        target_NHW: integer ids; a pixel with 255 (ignore) is left out.
+        num_bins: M.
+        scale: the parts of 1 in which probabilities are added up.
+
+    Returns:
+        Number of pixels, number of right ones, and sum of their largest probabilities in parts of 1, int64 (M,) each.
+    """
+    largest_NHW = probs_NKHW.amax(1)
+    bins_NHW = (largest_NHW * num_bins).ceil().long().sub_(1).clamp_(0, num_bins - 1)
+    # ignored pixels go to a bin of their own, which is cut off: faster than picking the others
+    bins_P = torch.where(target_NHW == IGNORE_ID, num_bins, bins_NHW).flatten()
+    right_P = (most_probable(probs_NKHW) == target_NHW).long().flatten()
+    fixed_P = (largest_NHW.double() * scale).round().long().flatten()
+    sums_3M = torch.zeros(3, num_bins + 1, dtype=torch.long, device=bins_P.device)
+    for sums_M, values_P in zip(sums_3M, (torch.ones_like(right_P), right_P, fixed_P), strict=True):
+        sums_M.scatter_add_(0, bins_P, values_P)
+    number_M, right_M, confidence_M = sums_3M[:, :-1]
+    return number_M, right_M, confidence_M
+
+
+def calibration_error(number_M: Tensor, right_M: Tensor, confidence_M: Tensor) -> Tensor:
+    """Expected calibration error sum_m |B_m| / n |accuracy(B_m) - confidence(B_m)| (Guo et al., ICML 2017, eq. 5).
+
+    Args:
+        number_M: pixels by bin.
+        right_M: pixels by bin whose class is right.
+        confidence_M: sum of their confidence.
+
+    Returns:
+        float64 scalar, 0..1; nan without pixels.
+    """
+    return (right_M.double() - confidence_M).abs().sum() / number_M.sum()

@@ -1,0 +1,117 @@
+"""The recurrent baseline of a stage: found, or trained on the same videos and pseudo labels."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities.seed import isolate_rng
+from omegaconf import DictConfig
+
+from facestab.baselines.recurrent_training import RecurrentTraining
+from facestab.build import build, resolved
+from facestab.data.pseudo import PseudoLabelStore
+from facestab.data.videos import VideoSet
+from facestab.nets.segnet import SegNet
+from facestab.nets.weights import ModelCard, save_weights, weights_hash
+from facestab.pipeline.folder import find_run, fingerprint, is_main_process, open_run, run_lock
+from facestab.pipeline.image import build_optional
+from facestab.pipeline.trainer import (
+    checkpoints,
+    final_metrics,
+    log_settings,
+    make_loggers,
+    make_trainer,
+    wait_for_all,
+    weights_path,
+)
+from facestab.record import write_record
+
+log = logging.getLogger(__name__)
+RECURRENT = "recurrent"
+
+
+def recurrent_fingerprint(config: DictConfig, image_net: SegNet) -> str:
+    """Changes with whatever changes the recurrent head's weights: the image model's weights are among them."""
+    keys = ("labels", "video", "pseudo", RECURRENT, "size", "seed", "trainer")
+    settings = resolved(config)
+    return fingerprint({**{key: settings[key] for key in keys}, "image": weights_hash(image_net)})
+
+
+def recurrent_weights(
+    config: DictConfig,
+    overrides: Sequence[str],
+    image_net: SegNet,
+    init: Path,
+    store: PseudoLabelStore,
+    videos: VideoSet,
+) -> Path:
+    """The weights of the recurrent head for an image model, trained first when there are none.
+
+    Processes that ask for the same head at the same time train it once: the others wait. The caller's random numbers
+    are the same afterwards, whether the head was found or trained.
+
+    Args:
+        config: of a stage that has the group `recurrent`.
+        overrides: what the user typed, for the run's folder.
+        image_net: the image model, which stays as it is.
+        init: its file, for the record.
+        store: its labels.
+        videos: the set whose training split is learned from.
+    """
+    runs = Path(config.paths.runs) / RECURRENT
+    digest = recurrent_fingerprint(config, image_net)
+    folder = runs / f"auto-{digest}"
+
+    def find_or_train() -> Path:
+        found = find_run(runs, digest)
+        if found is not None:
+            log.info("recurrent baseline: %s", found)
+            return weights_path(found)
+        log.info("no recurrent baseline with these settings in %s: training one", runs)
+        with isolate_rng():
+            pl.seed_everything(config.seed, workers=True, verbose=False)
+            stage = _make_stage(config, image_net, os.path.relpath(init, folder))
+            data = build(config.recurrent.windows, videos=videos, store=store)
+            open_run(folder, config, overrides)
+            _train(config, folder, digest, stage, data)
+        return weights_path(folder)
+
+    # only the main process waits: its own helpers are started inside the training, while it holds the lock
+    if not is_main_process():
+        return find_or_train()
+    with run_lock(folder):
+        return find_or_train()
+
+
+def _make_stage(config: DictConfig, image_net: SegNet, init: str) -> RecurrentTraining:
+    settings = config.recurrent
+    card = ModelCard(RECURRENT, resolved(settings.head), build(config.labels).to_dict(), config.size, init)
+    return RecurrentTraining(
+        build(settings.head),
+        image_net,
+        card,
+        build(settings.optimizer),
+        build_optional(settings.scheduler),
+        settings.warm_up,
+    )
+
+
+def _train(
+    config: DictConfig, folder: Path, digest: str, stage: RecurrentTraining, data: pl.LightningDataModule
+) -> None:
+    with make_loggers(config, folder) as loggers:
+        callbacks: list[pl.Callback] = [checkpoints(folder, "val/loss", "min")]
+        trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.recurrent.max_epochs)
+        settings = {key: config[key] for key in ("size", "seed")}
+        log_settings(RECURRENT, settings, trainer, folder)
+        trainer.fit(stage, datamodule=data)
+    final = final_metrics(trainer)
+    log.info("recurrent baseline: %d epochs, cross-entropy %.4f", trainer.current_epoch, final["train/loss"])
+    if is_main_process():
+        save_weights(weights_path(folder), stage.net, stage.card)
+        origin = {"stage": RECURRENT, "fingerprint": digest, "init": stage.card.image_weights}
+        outcome = {"epochs": trainer.current_epoch, "metrics": {RECURRENT: final}}
+        write_record(folder, {**origin, **settings, **outcome})
+    wait_for_all()
