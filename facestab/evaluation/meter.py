@@ -2,7 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -77,6 +78,12 @@ class VideoMeter:
             rows: row name to labels and probabilities.
             truth_NHW: uint8 true labels, when there are any.
         """
+        with _single_threaded():
+            self._update(frames, rows, truth_NHW)
+
+    def _update(
+        self, frames: list[VideoFrame] | None, rows: Mapping[str, RowFrames], truth_NHW: np.ndarray | None
+    ) -> None:
         small = next((tuple(r.probs_NKHW.shape[-2:]) for r in rows.values() if r.probs_NKHW is not None), None)
         self._shared.push(self._common(frames, truth_NHW, small))
         if truth_NHW is None and self.reference is not None and self.reference in rows:
@@ -86,8 +93,10 @@ class VideoMeter:
         self._num_seen += len(next(iter(rows.values())).labels_NHW)
 
     def _update_row(self, row: str, part: RowFrames) -> None:
-        metrics = self.rows.setdefault(row, RowMetrics(self.labels, self.fps, row))
-        own = self._streams_of.setdefault(row, self._streams(metrics.feeds))
+        if row not in self.rows:
+            self.rows[row] = RowMetrics(self.labels, self.fps, row)
+            self._streams_of[row] = self._streams(self.rows[row].feeds)
+        metrics, own = self.rows[row], self._streams_of[row]
         labels_NHW = torch.from_numpy(part.labels_NHW)
         own.push(metrics.streams(labels_NHW))
         if part.probs_NKHW is not None:
@@ -150,6 +159,17 @@ class VideoMeter:
                 if "flicker/aba" in keys:
                     keys["flicker/aba_excess"] = keys["flicker/aba"] - truth
         return values
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """One thread for torch: on maps of a frame's size, waking a second one costs more than it does."""
+    number = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
 
 
 def shrink(one: Correspondence, height: int, width: int) -> Correspondence:

@@ -1,11 +1,13 @@
 """Backward warping by optical flow: C channels, H W pixels, (...) any leading axes, such as the frames T.
 
 A flow (..., H, W, 2) holds (x, y) in pixels, from frame t to t+1: what is at p in frame t is at p + F(p) in frame t+1.
-Warping brings frame t+1 onto the grid of frame t: S~(p) = S(p + F(p)). Samples are taken in pixel coordinates, without
-the normalised grids whose two conventions (align_corners) move a published metric by half a pixel.
+Warping brings frame t+1 onto the grid of frame t: S~(p) = S(p + F(p)). Labels are fetched in pixel coordinates. Where a
+normalised grid is used, it is laid out and read by one convention (align_corners), which that of a published metric is
+not.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from facestab.labels import IGNORE_ID
@@ -24,7 +26,7 @@ def warp_labels(labels: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     """
     _check(labels.shape, flow)
     # not round(): it rounds halves to even, and a half-pixel shift would drop every other column
-    columns, rows = (_targets(flow) + 0.5).floor().unbind(-1)
+    columns, rows = ((place + 0.5).floor() for place in _targets(flow))
     height, width = labels.shape[-2:]
     in_bounds = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     index = torch.where(in_bounds, rows, 0).long() * width + torch.where(in_bounds, columns, 0).long()
@@ -44,19 +46,20 @@ def warp_bilinear(maps: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
         bool (..., H, W).
     """
     _check(maps.shape[:-3] + maps.shape[-2:], flow)
-    targets = _targets(flow)
-    columns, rows = targets.unbind(-1)
+    columns, rows = _targets(flow)
     height, width = maps.shape[-2:]
     in_bounds = (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
-    # where, not a product: a flow that is not finite must not reach the sum
-    targets = torch.where(in_bounds[..., None], targets, 0.0)
-    corner = targets.floor()
-    fraction_x, fraction_y = (targets - corner).to(maps.dtype).unsqueeze(-4).unbind(-1)
-    left, top = corner.long().unbind(-1)
-    right, bottom = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
-    upper = _pick(maps, top, left).lerp(_pick(maps, top, right), fraction_x)
-    lower = _pick(maps, bottom, left).lerp(_pick(maps, bottom, right), fraction_x)
-    return torch.where(in_bounds.unsqueeze(-3), upper.lerp(lower, fraction_y), 0.0), in_bounds
+    wide = torch.promote_types(maps.dtype, torch.float32)
+    # -1 and 1 are the centres of the outer pixels, which is what align_corners=True means; where, not a product: a flow
+    # that is not finite must not reach the sum
+    x, y = (
+        torch.where(in_bounds, place.to(wide) * (2 / max(length - 1, 1)) - 1, 0.0)
+        for place, length in ((columns, width), (rows, height))
+    )
+    grid_NHW2 = torch.stack([x, y], dim=-1).reshape(-1, height, width, 2)
+    maps_NCHW = maps.to(wide).reshape(-1, *maps.shape[-3:])
+    warped = F.grid_sample(maps_NCHW, grid_NHW2, padding_mode="border", align_corners=True).view_as(maps)
+    return torch.where(in_bounds.unsqueeze(-3), warped, 0.0).to(maps.dtype), in_bounds
 
 
 def visible_mask(forward_flow: Tensor, backward_flow: Tensor) -> Tensor:
@@ -74,9 +77,11 @@ def visible_mask(forward_flow: Tensor, backward_flow: Tensor) -> Tensor:
         bool (..., H, W); False also where a flow is not finite.
     """
     sampled, in_bounds = warp_bilinear(backward_flow.float().movedim(-1, -3), forward_flow)
-    forward, backward = forward_flow.float(), sampled.movedim(-3, -1)
-    mismatch = (forward + backward).square().sum(-1)
-    return in_bounds & (mismatch <= 0.01 * (forward.square() + backward.square()).sum(-1) + 0.5)
+    # by component: a sum over an axis of two costs more than all the rest
+    (w_x, w_y), (v_x, v_y) = forward_flow.float().unbind(-1), sampled.unbind(-3)
+    mismatch = (w_x + v_x).square() + (w_y + v_y).square()
+    length = w_x.square() + v_x.square() + w_y.square() + v_y.square()
+    return in_bounds & (mismatch <= 0.01 * length + 0.5)
 
 
 def _check(expected: torch.Size, flow: Tensor) -> None:
@@ -84,15 +89,9 @@ def _check(expected: torch.Size, flow: Tensor) -> None:
         raise ValueError(f"flow: shape {(*expected, 2)} is needed, got {tuple(flow.shape)}")
 
 
-def _targets(flow: Tensor) -> Tensor:
-    """Targets p + F(p), (..., H, W, 2), float32 at least: half precision cannot hold a coordinate above 2048."""
+def _targets(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns and rows of p + F(p), (..., H, W), float32 at least: half precision holds no coordinate above 2048."""
     height, width = flow.shape[-3:-1]
     x = torch.arange(width, device=flow.device, dtype=torch.float32)
     y = torch.arange(height, device=flow.device, dtype=torch.float32)
-    return flow + torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-
-
-def _pick(maps: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """The pixels (rows, columns), int64 (..., H, W), of every channel of maps (..., C, H, W)."""
-    index = (rows * maps.shape[-1] + columns).unsqueeze(-3).expand_as(maps)
-    return maps.flatten(-2).gather(-1, index.flatten(-2)).view(maps.shape)
+    return flow[..., 0] + x, flow[..., 1] + y[:, None]
