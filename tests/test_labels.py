@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facestab.labels import LabelSet
+from facestab.labels import LabelSet, numbered
 
 GREY = [[i, i, i] for i in range(4)]
 
@@ -34,6 +34,8 @@ def test_the_palette_has_a_colour_of_its_own_for_each_class(face11):
     [
         (["bg"], GREY[:1], [], "2 to 255"),
         (["bg", "bg"], GREY[:2], [], "twice"),
+        (["bg", "a/b"], GREY[:2], [], "no '/'"),
+        (["bg", ""], GREY[:2], [], "not empty"),
         (["bg", "a"], GREY, [], "2 colours"),
         (["bg", "a"], [[0, 0, 0], [0, 0, 256]], [], "0 to 255"),
         (["bg", "a", "b"], GREY[:3], [[1, 3]], "0 to 2"),
@@ -43,3 +45,11 @@ def test_the_palette_has_a_colour_of_its_own_for_each_class(face11):
 def test_parts_that_do_not_fit_together_are_refused(names, palette, pairs, word):
     with pytest.raises(ValueError, match=word):
         LabelSet(names, palette, pairs)
+
+
+@pytest.mark.parametrize("num_classes", [2, 19, 255])
+def test_numbered_classes_have_their_ids_for_names_and_colours_of_their_own(num_classes):
+    labels = numbered(num_classes)
+    assert labels.names == tuple(str(k) for k in range(num_classes))
+    assert labels.palette[0] == (0, 0, 0)
+    assert len(set(labels.palette)) == num_classes

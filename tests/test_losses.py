@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from facestab.functional import losses as functional
-from facestab.losses import CrossEntropy, FeatureL1, TemporalLoss
+from facestab.losses import CrossEntropy, FeatureL1, NoDistance, TemporalLoss
 from facestab.types import SegOutput
 
 
@@ -66,3 +66,16 @@ def test_a_weight_of_zero_leaves_the_distance_alone():
     outputs, labels = outputs_and_labels()
     parts = TemporalLoss(w=0, distance=FeatureL1())(*outputs, *labels)
     assert parts["loss"] == parts["feature_distance"]
+
+
+def test_without_a_distance_only_the_cross_entropies_are_left_and_only_they_give_a_gradient():
+    features = torch.randn(2, 3, 4, 4, requires_grad=True)
+    logits = torch.randn(2, 5, 4, 4, requires_grad=True)
+    labels = torch.zeros(2, 4, 4).long()
+    output = SegOutput(logits, features)
+    parts = TemporalLoss(1.0, NoDistance())(output, output, labels, labels)
+    assert parts["feature_distance"] == 0
+    assert parts["loss"] == parts["cross_entropy"]
+    parts["loss"].backward()
+    assert features.grad is None
+    assert logits.grad is not None

@@ -65,6 +65,14 @@ def measuring(
     return work
 
 
+def processor() -> str:
+    """The processor's name, as Linux knows it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -95,7 +103,7 @@ def main() -> None:
 
 def report(rounds: list[dict[str, float]], output: Path) -> None:
     """Print ms per frame and ratios as median [lowest, highest] over the rounds, and write them down."""
-    results: dict[str, object] = {"machine": platform.processor(), "threads": torch.get_num_threads(), "size": SIZE}
+    results: dict[str, object] = {"machine": processor(), "threads": torch.get_num_threads(), "size": SIZE}
     results |= {"torch": torch.__version__, "rounds": rounds}
     print(f"{SIZE} x {SIZE}, {torch.get_num_threads()} threads, {len(rounds)} rounds: median [lowest, highest]")
     for name in rounds[0]:

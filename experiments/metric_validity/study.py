@@ -148,6 +148,14 @@ def neighbours(values: dict[str, list[float]], better: str, worse: str) -> str:
     return f"{better} - {worse}{ends}"
 
 
+def processor() -> str:
+    """The processor's name, as Linux knows it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -161,7 +169,7 @@ def main() -> None:
     with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
         config = compose("config", overrides=["experiment=demo", *settings])
     values = measure(config, arguments.clips)
-    about = {"clips": arguments.clips, "frames": arguments.frames, "size": config.size, "machine": platform.processor()}
+    about = {"clips": arguments.clips, "frames": arguments.frames, "size": config.size, "machine": processor()}
     (HERE / "results.json").write_text(json.dumps({"about": about, "values": values}, indent=1) + "\n")
     print(tables(values))
 

@@ -1,5 +1,6 @@
 """What smoothers share that decide a frame as soon as it comes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -11,7 +12,7 @@ from facestab.video.flow import VideoFrame
 State = TypeVar("State")
 
 
-class CausalSmoother(Generic[State]):
+class CausalSmoother(ABC, Generic[State]):
     """A `Smoother` that goes frame by frame, each from its own probabilities and what it remembers of those before.
 
     One frame at a time: so the split into batches cannot change the result.
@@ -41,6 +42,7 @@ class CausalSmoother(Generic[State]):
         """Nothing was held back; the next frame begins another video."""
         self.reset()
 
+    @abstractmethod
     def step(self, frame: VideoFrame | None, probs_KHW: Tensor, state: State | None) -> tuple[Tensor, State]:
         """The next frame's smoothed probabilities, and what to remember.
 
@@ -49,4 +51,3 @@ class CausalSmoother(Generic[State]):
             probs_KHW: float32; left as they are, and not remembered without a copy.
             state: what the step before remembered, None at the first.
         """
-        raise NotImplementedError

@@ -1,6 +1,5 @@
 """Fine-tuning on frame pairs, with the consistency term or, as a control, without it."""
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from facestab.keys import FINETUNED, IMAGE
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors, save_weights
-from facestab.pipeline.folder import find_run, fingerprint, is_main_process, open_run, run_lock
+from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.image import build_optional, portable_net
 from facestab.pipeline.trainer import (
     checkpoints,
@@ -30,7 +29,6 @@ from facestab.pipeline.trainer import (
 from facestab.record import write_record
 from facestab.stages.temporal import TemporalStage
 
-log = logging.getLogger(__name__)
 # what has no part in fine-tuning without the consistency term
 _OTHER = ("name", "paths", "logger", "w", "consistency", "smoother", "flow", "method_flow", "inference", "recurrent")
 # the patent's loss without its first term, whatever w is
@@ -104,26 +102,12 @@ def finetuned_weights(config: DictConfig, overrides: list[str], init: Path) -> P
     """
     settings = {key: value for key, value in resolved(config).items() if key not in _OTHER}
     digest = fingerprint({**settings, "stage": FINETUNED})
-    runs = Path(config.paths.runs) / FINETUNED
-    folder = runs / f"auto-{digest}"
-    # only the main process waits: its own helpers are started inside the training, while it holds the lock
-    if not is_main_process():
-        return _found_or_trained(config, runs, folder, digest, overrides, init)
-    with run_lock(folder):
-        return _found_or_trained(config, runs, folder, digest, overrides, init)
 
-
-def _found_or_trained(
-    config: DictConfig, runs: Path, folder: Path, digest: str, overrides: list[str], init: Path
-) -> Path:
-    found = find_run(runs, digest)
-    if found is None:
-        log.info("no control without the consistency term in %s: training one", runs)
+    def train(folder: Path) -> None:
         _train_control(config, folder, digest, overrides, init)
-        found = folder
-    else:
-        log.info("control without the consistency term: %s", found)
-    return weights_path(found)
+
+    runs = Path(config.paths.runs) / FINETUNED
+    return weights_path(find_or_train(runs, digest, "control without the consistency term", train))
 
 
 def _train_control(config: DictConfig, folder: Path, digest: str, overrides: list[str], init: Path) -> None:

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from facestab.errors import FacestabError
 from facestab.record import RECORD_NAME, read_record
 
+log = logging.getLogger(__name__)
 WEIGHTS_NAME = "weights.safetensors"
 # what a run writes besides its record; removed when it starts over
 PRODUCTS = ("checkpoints", "videos", WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "run.log", "wandb")
@@ -94,3 +96,32 @@ def run_lock(folder: Path) -> FileLock:
     """A lock between processes, beside the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(folder.parent / f".{folder.name}.lock")
+
+
+def find_or_train(runs: Path, digest: str, title: str, train: Callable[[Path], None]) -> Path:
+    """The folder of a finished run with this fingerprint, trained first when there is none.
+
+    Processes that ask for the same run at the same time train it once: the others wait.
+
+    Args:
+        runs: where such runs lie.
+        digest: the fingerprint.
+        title: what it is, for the log.
+        train: makes the run in the folder that it is given.
+    """
+    folder = runs / f"auto-{digest}"
+    # only the main process waits: its own helpers are started inside the training, while it holds the lock
+    if not is_main_process():
+        return _find_or_train(runs, digest, title, train, folder)
+    with run_lock(folder):
+        return _find_or_train(runs, digest, title, train, folder)
+
+
+def _find_or_train(runs: Path, digest: str, title: str, train: Callable[[Path], None], folder: Path) -> Path:
+    found = find_run(runs, digest)
+    if found is not None:
+        log.info("%s: %s", title, found)
+        return found
+    log.info("no %s with these settings in %s: training one", title, runs)
+    train(folder)
+    return folder

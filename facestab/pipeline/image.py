@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from facestab.build import build, resolved
 from facestab.keys import IMAGE
 from facestab.nets.weights import ModelCard, save_weights
-from facestab.pipeline.folder import find_run, fingerprint, is_finished, is_main_process, open_run, run_lock
+from facestab.pipeline.folder import find_or_train, fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.trainer import (
     checkpoints,
     final_metrics,
@@ -82,30 +82,16 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
 def image_weights(config: DictConfig, overrides: list[str]) -> Path:
     """The weights of the image model that a configuration asks for, trained first when there are none.
 
-    `init` is "auto" or the path of a checkpoint or safetensors file. Processes that ask for the same model at the same
-    time train it once: the others wait.
+    `init` is "auto" or the path of a checkpoint or safetensors file.
     """
     if config.init != "auto":
         return Path(config.init)
     runs = Path(config.paths.runs) / "image"
-    digest = image_fingerprint(config)
-    folder = runs / f"auto-{digest}"
-    # only the main process waits: its own helpers are started inside the training, while it holds the lock
-    if not is_main_process():
-        return _found_or_trained(config, runs, folder, digest, overrides)
-    with run_lock(folder):
-        return _found_or_trained(config, runs, folder, digest, overrides)
 
-
-def _found_or_trained(config: DictConfig, runs: Path, folder: Path, digest: str, overrides: list[str]) -> Path:
-    found = find_run(runs, digest)
-    if found is None:
-        log.info("no image model with these settings in %s: training one", runs)
+    def train(folder: Path) -> None:
         run_image(config, folder, overrides)
-        found = folder
-    else:
-        log.info("image model: %s", found)
-    return weights_path(found)
+
+    return weights_path(find_or_train(runs, image_fingerprint(config), "image model", train))
 
 
 def _threshold_stop(threshold: float) -> list[EarlyStopping]:

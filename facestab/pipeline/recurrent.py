@@ -15,7 +15,7 @@ from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.videos import VideoSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, save_weights, weights_hash
-from facestab.pipeline.folder import find_run, fingerprint, is_main_process, open_run, run_lock
+from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.image import build_optional
 from facestab.pipeline.trainer import (
     checkpoints,
@@ -49,8 +49,7 @@ def recurrent_weights(
 ) -> Path:
     """The weights of the recurrent head for an image model, trained first when there are none.
 
-    Processes that ask for the same head at the same time train it once: the others wait. The caller's random numbers
-    are the same afterwards, whether the head was found or trained.
+    The caller's random numbers are the same afterwards, whether the head was found or trained.
 
     Args:
         config: of a stage that has the group `recurrent`.
@@ -60,29 +59,17 @@ def recurrent_weights(
         store: its labels.
         videos: the set whose training split is learned from.
     """
-    runs = Path(config.paths.runs) / RECURRENT
     digest = recurrent_fingerprint(config, image_net)
-    folder = runs / f"auto-{digest}"
 
-    def find_or_train() -> Path:
-        found = find_run(runs, digest)
-        if found is not None:
-            log.info("recurrent baseline: %s", found)
-            return weights_path(found)
-        log.info("no recurrent baseline with these settings in %s: training one", runs)
+    def train(folder: Path) -> None:
         with isolate_rng():
             pl.seed_everything(config.seed, workers=True, verbose=False)
             stage = _make_stage(config, image_net, os.path.relpath(init, folder))
             data = build(config.recurrent.windows, videos=videos, store=store)
             open_run(folder, config, overrides)
             _train(config, folder, digest, stage, data)
-        return weights_path(folder)
 
-    # only the main process waits: its own helpers are started inside the training, while it holds the lock
-    if not is_main_process():
-        return find_or_train()
-    with run_lock(folder):
-        return find_or_train()
+    return weights_path(find_or_train(Path(config.paths.runs) / RECURRENT, digest, "recurrent baseline", train))
 
 
 def _make_stage(config: DictConfig, image_net: SegNet, init: str) -> RecurrentTraining:

@@ -1,5 +1,6 @@
 """Optical flow: one small interface for estimated and for exact motion."""
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Protocol
 
 import cv2
@@ -67,7 +68,7 @@ def no_flow() -> None:
     """No backend: what would need motion is left out."""
 
 
-class EstimatedFlow:
+class EstimatedFlow(ABC):
     """A backend that looks at the pixels alone; visibility by the forward-backward check of `visible_mask`.
 
     Args:
@@ -109,8 +110,9 @@ class EstimatedFlow:
         flow_HW2 = cv2.resize(self._estimate(small_a_HWC, small_b_HWC), (width, height))
         return flow_HW2 * np.array([width / size[0], height / size[1]], np.float32)
 
+    @abstractmethod
     def _estimate(self, frame_a_HWC: np.ndarray, frame_b_HWC: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """The flow at the frames' own size."""
 
     def correspondence(self, frame_a: VideoFrame, frame_b: VideoFrame) -> Correspondence:
         """Flow from a to b, and where the flow from b to a leads back."""
