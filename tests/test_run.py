@@ -140,6 +140,7 @@ def test_a_real_clip_goes_through_with_one_output_frame_for_each_input_frame(hom
     assert list(record["metrics"]) == [*CONTROL_ROWS, "finetuned", "stabilized"]
     assert "val/miou" not in record["metrics"]["stabilized"]
     assert record["verdicts"]["stabilized"]["decision"] == "not shown"
+    assert record["labels"]["names"][-1] == "hair"
     described = record["inputs"]["carphone_pristine"]
     assert (described["fps"], described["frames"]) == ("30000/1001", info.num_frames)
     assert described["size"] == [info.height, info.width]

@@ -95,7 +95,8 @@ class VideoInference(BasePredictionWriter):
     def record(self) -> dict[str, Any]:
         """The parts of the run's record that come from the videos; see `video_record`."""
         flow = self.plan.flow.name if self.plan.flow is not None else "none"
-        return {"flow": flow, **video_record(self.results, self.plan.result, self.plan.baseline)}
+        labels = self.plan.labels.to_dict()
+        return {"flow": flow, "labels": labels, **video_record(self.results, self.plan.result, self.plan.baseline)}
 
 
 def _true_labels(item: VideoItem) -> Iterator[np.ndarray] | None:

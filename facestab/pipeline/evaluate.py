@@ -49,7 +49,8 @@ def run_evaluate(config: DictConfig, folder: Path, overrides: list[str]) -> None
             results.append(_evaluate(video, ids, plan, config.inference.batch_size))
             bars.advance(task)
         flow = plan.flow.name if plan.flow is not None else "none"
-        record = {"stage": "evaluate", "flow": flow, **video_record(results, MASKS, baseline)}
+        about = {"stage": "evaluate", "flow": flow, "labels": labels.to_dict()}
+        record = {**about, **video_record(results, MASKS, baseline)}
         log_videos(loggers, record, folder)
     finish(record, folder)
 

@@ -64,8 +64,8 @@ class Run:
 
     @property
     def label_set(self) -> LabelSet:
-        """Names and colours of config.yaml; ids and qualitative colours where they are missing."""
-        node = self.config.get("labels") or {}
+        """Names and colours of the record, else of config.yaml; ids and qualitative colours where both lack them."""
+        node = self.record.get("labels") or self.config.get("labels") or {}
         if node.get("names") and node.get("palette"):
             return LabelSet(node["names"], node["palette"])
         colours = [_QUALITATIVE[0], *_QUALITATIVE[1:] * IGNORE_ID][:IGNORE_ID]

@@ -13,6 +13,8 @@ def test_a_run_is_read_with_all_that_it_wrote(tmp_path):
     assert (run.name, run.sweep, run.result, run.baseline, run.overrides) == ("a", "", "stabilized", "image", ("w=1",))
     assert run.label_set.names == ("nothing", "cat")
     assert run.label_set.palette == ((0, 0, 0), (255, 0, 0))
+    run.record["labels"] = {"names": ["nothing", "dog"], "palette": [[0, 0, 0], [0, 0, 255]]}
+    assert run.label_set.names == ("nothing", "dog")
 
 
 def test_a_record_alone_is_a_run(tmp_path):
