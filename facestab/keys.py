@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # rows, in the order of every table
 TRUTH, FROZEN, BACKGROUND, IMAGE, REFERENCE = "truth", "frozen", "background", "image", "reference"
-FINETUNED, STABILIZED, MASKS = "finetuned", "stabilized", "masks"
+CONTINUED, FINETUNED, ORACLE, STABILIZED, MASKS = "continued", "finetuned", "oracle", "stabilized", "masks"
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,12 @@ PUBLISHED = ("tc/etc", "tc/vspw", "vc/vspw8", "vc/vspw16")
 TRAIN_KEYS = (
     "train/loss",
     "train/loss_step",
+    "train/consistency",
     "train/feature_distance",
     "train/cross_entropy",
     "train/cross_entropy_1",
     "train/cross_entropy_2",
+    "train/image_cross_entropy",
     "train/feature_mean_abs",
     "train/feature_std",
     "train/feature_distance_relative",
@@ -130,6 +132,7 @@ TRAIN_KEYS = (
 )
 VAL_KEYS = (
     "val/loss",
+    "val/consistency",
     "val/feature_distance",
     "val/cross_entropy",
     "val/cross_entropy_1",

@@ -2,26 +2,11 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from facestab.functional import losses as functional
-from facestab.types import SegOutput
-
-
-class FeatureL1(nn.Module):
-    """Mean absolute difference of the two frames' features, see `functional.losses.feature_l1`."""
-
-    def forward(self, features_1_BCHW: Tensor, features_2_BCHW: Tensor) -> Tensor:
-        """The distance, a scalar >= 0."""
-        return functional.feature_l1(features_1_BCHW, features_2_BCHW)
-
-
-class NoDistance(nn.Module):
-    """No consistency term: 0 for any features, for the control that learns from pseudo-labels alone."""
-
-    def forward(self, features_1_BCHW: Tensor, features_2_BCHW: Tensor) -> Tensor:
-        """Zero, a scalar."""
-        return features_1_BCHW.new_zeros(())
+from facestab.types import FramePairBatch, SegOutput
 
 
 class CrossEntropy(nn.Module):
@@ -33,34 +18,118 @@ class CrossEntropy(nn.Module):
 
 
 class TemporalLoss(nn.Module):
-    """L = distance(f1, f2) + w * (J1 + J2); with `FeatureL1` it is the loss of patent CN110427899A.
+    """L = strength * consistency + w * (J1 + J2) + anchor * J of labelled images, if there are any.
+
+    With `Consistency("l1", "features")`, strength 1, balance 0 and anchor 0 it is the loss of patent CN110427899A.
 
     Args:
-        w: weight of the two cross-entropies against the distance, >= 0.
-        distance: maps the features of the two frames to a scalar.
+        w: weight of the two cross-entropies, >= 0.
+        consistency: maps (output_1, output_2, pair, class_share_K) to a scalar, see `consistency.Consistency`; None
+            learns from the labels alone, and gives the features no gradient.
+        strength: weight of the consistency, >= 0.
+        balance: from 0, which weighs all pixels alike in J, to 1, which weighs all classes alike; more than 0 needs
+            `set_class_share`.
+        anchor: weight of the cross-entropy of labelled images beside the pairs, >= 0: what the network knows of stills
+            stays.
 
     Raises:
-        ValueError: when w is negative or not finite.
+        ValueError: when w, strength, balance or anchor is outside its range.
     """
 
-    def __init__(self, w: float, distance: nn.Module) -> None:
+    class_share_K: Tensor | None
+    class_weight_K: Tensor | None
+
+    def __init__(
+        self,
+        w: float,
+        consistency: nn.Module | None,
+        strength: float = 1.0,
+        balance: float = 0.0,
+        anchor: float = 0.0,
+    ) -> None:
         super().__init__()
-        if not (math.isfinite(w) and w >= 0):
-            raise ValueError(f"w: a finite number >= 0 is needed, got {w}")
+        for name, value in (("w", w), ("strength", strength), ("anchor", anchor)):
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name}: a finite number >= 0 is needed, got {value}")
+        if not 0 <= balance <= 1:
+            raise ValueError(f"balance: a number from 0 to 1 is needed, got {balance}")
         self.w = w
-        self.distance = distance
+        self.consistency = consistency
+        self.strength = strength
+        self.balance = balance
+        self.anchor = anchor
+        # of the data, not of the network: not in checkpoints
+        self.register_buffer("class_share_K", None, persistent=False)
+        self.register_buffer("class_weight_K", None, persistent=False)
+
+    def set_class_share(self, share_K: Tensor) -> None:
+        """Tell how much of the labelled pixels each class has.
+
+        Args:
+            share_K: numbers >= 0 in any unit, such as counts of pixels.
+
+        Raises:
+            ValueError: when it is not one such number for each class, or all are 0.
+        """
+        share_K = torch.as_tensor(share_K).double()
+        if share_K.ndim != 1 or not (torch.isfinite(share_K).all() and (share_K >= 0).all() and share_K.sum() > 0):
+            raise ValueError(f"class shares: a number >= 0 for each class is needed, one of them > 0, got {share_K}")
+        self.class_share_K = (share_K / share_K.sum()).float()
+        self.class_weight_K = functional.class_weights(share_K, self.balance).float() if self.balance else None
 
     def forward(
-        self, output_1: SegOutput, output_2: SegOutput, labels_1_BHW: Tensor, labels_2_BHW: Tensor
+        self, output_1: SegOutput, output_2: SegOutput, pair: FramePairBatch, ramp: float = 1.0
     ) -> dict[str, Tensor]:
-        """Scalars feature_distance, cross_entropy_1, cross_entropy_2, cross_entropy (their sum) and loss."""
-        return functional.combine(
-            self.distance(output_1.features_BCHW, output_2.features_BCHW),
-            functional.cross_entropy(output_1.logits_BKHW, labels_1_BHW),
-            functional.cross_entropy(output_2.logits_BKHW, labels_2_BHW),
-            w=self.w,
+        """The parts of L by name, and L.
+
+        Args:
+            output_1: of the first frames.
+            output_2: of the second frames.
+            pair: the frames' labels, and the flow between them.
+            ramp: factor on the strength, for a term that comes in over the first steps.
+
+        Returns:
+            Scalars consistency (unweighted; 0 without one), cross_entropy_1, cross_entropy_2, cross_entropy (their
+            sum) and loss.
+
+        Raises:
+            ValueError: when class shares are needed and not set.
+        """
+        first, second = (
+            self._cross_entropy(
+                output.logits_BKHW, pair.labels_BTHW[:, t], pair.runner_up_BTHW[:, t], pair.share_BTHW[:, t]
+            )
+            for t, output in enumerate((output_1, output_2))
         )
+        if self.consistency is None:
+            consistency = first.new_zeros(())
+        else:
+            share_K = self.class_share_K
+            share_K = None if share_K is None else share_K.to(first.device)
+            consistency = self.consistency(output_1, output_2, pair, share_K)
+        return functional.combine(consistency, first, second, w=self.w, strength=ramp * self.strength)
+
+    def labelled(self, logits_BKHW: Tensor, labels_BHW: Tensor) -> Tensor:
+        """J of labelled images [nats], with the class weights of the pairs.
+
+        Raises:
+            ValueError: when class shares are needed and not set.
+        """
+        return self._cross_entropy(logits_BKHW, labels_BHW)
+
+    def _cross_entropy(
+        self,
+        logits_BKHW: Tensor,
+        labels_BHW: Tensor,
+        runner_up_BHW: Tensor | None = None,
+        share_BHW: Tensor | None = None,
+    ) -> Tensor:
+        weight_K = self.class_weight_K
+        if self.balance and weight_K is None:
+            raise ValueError("class shares: set_class_share is needed before a loss with balance > 0, got none")
+        weight_K = None if weight_K is None else weight_K.to(logits_BKHW.device)
+        return functional.cross_entropy(logits_BKHW, labels_BHW, runner_up_BHW, share_BHW, weight_K)
 
     def extra_repr(self) -> str:
-        """The weight, for print(module)."""
-        return f"w={self.w}"
+        """The weights, for print(module)."""
+        return f"w={self.w}, strength={self.strength}, balance={self.balance}, anchor={self.anchor}"

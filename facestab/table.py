@@ -15,7 +15,9 @@ _NAMES = {
     "background": "all background",
     "image": "image model",
     "reference": "reference",
+    "continued": "image, further steps",
     "finetuned": "pseudo-labels alone",
+    "oracle": "true video labels",
     "stabilized": "facestab",
     "masks": "masks",
 }

@@ -24,8 +24,8 @@ class ImageBatch(NamedTuple):
     labels_BHW: Tensor
 
 
-class FramePairBatch(NamedTuple):
-    """Adjacent frames of one video each, with true or pseudo labels; T = 2 but for recurrent baselines.
+class FrameWindowBatch(NamedTuple):
+    """Runs of T adjacent frames of one video each, with true or pseudo labels.
 
     Attributes:
         frames_BTCHW: uint8 RGB.
@@ -34,6 +34,38 @@ class FramePairBatch(NamedTuple):
 
     frames_BTCHW: Tensor
     labels_BTHW: Tensor
+
+
+class FramePairBatch(NamedTuple):
+    """Two frames of one video each, with true or pseudo labels, T = 2.
+
+    Attributes:
+        frames_BTCHW: uint8 RGB.
+        labels_BTHW: int64 ids, 255 is ignore.
+        runner_up_BTHW: int64 ids of the second class of a soft label; that of `labels_BTHW` for a hard one.
+        share_BTHW: float32 from 0.5 to 1, how much of a soft label its first class has; 1 for a hard one.
+        flow_BHW2: float32, x then y, in pixels, from the first frame to the second; 0 where no flow is asked for.
+        visible_BHW: bool, where what the first frame shows is seen in the second.
+    """
+
+    frames_BTCHW: Tensor
+    labels_BTHW: Tensor
+    runner_up_BTHW: Tensor
+    share_BTHW: Tensor
+    flow_BHW2: Tensor
+    visible_BHW: Tensor
+
+
+class TemporalBatch(NamedTuple):
+    """One step of the temporal stage.
+
+    Attributes:
+        pair: pairs of frames.
+        images: n labelled images beside each pair, uint8 (B, n, 3, H, W) and int64 (B, n, H, W); n may be 0.
+    """
+
+    pair: FramePairBatch
+    images: ImageBatch
 
 
 class SegOutput(NamedTuple):

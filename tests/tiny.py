@@ -15,7 +15,8 @@ from facestab.run import main
 # what stands beside every result, in the order of every table
 SMOOTHED_ROWS = ["blend_0.9", "ema_0.3", "ema_0.5", "ema_0.7", "flow_ema_0.5", "flow_ema_0.8"]
 CONTROL_ROWS = ["frozen", "background", "image", *SMOOTHED_ROWS, "vote_5"]
-TEMPORAL_ROWS = ["truth", *CONTROL_ROWS[:-1], "recurrent", "vote_5", "finetuned", "stabilized"]
+STABILIZED_ROWS = ["frozen", "background", "image", "continued", *SMOOTHED_ROWS, "vote_5", "finetuned", "stabilized"]
+TEMPORAL_ROWS = ["truth", *STABILIZED_ROWS[:-3], "recurrent", *STABILIZED_ROWS[-3:]]
 IMAGE = [
     "net=tiny",
     "size=48",

@@ -12,7 +12,7 @@ from facestab.errors import SettingError
 from facestab.functional.losses import cross_entropy
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
-from facestab.types import FramePairBatch
+from facestab.types import FrameWindowBatch
 
 
 class RecurrentTraining(LightningModule):
@@ -68,7 +68,7 @@ class RecurrentTraining(LightningModule):
         """Brings the image model to where the head is."""
         self._image_net[0].to(self.device).eval()
 
-    def window_loss(self, batch: FramePairBatch) -> Tensor:
+    def window_loss(self, batch: FrameWindowBatch) -> Tensor:
         """Mean cross-entropy [nats] over the frames of the windows after the warm-up.
 
         Raises:
@@ -89,17 +89,17 @@ class RecurrentTraining(LightningModule):
         output = self._image_net[0](frames_BTCHW.flatten(0, 1))
         return output.logits_BKHW.float().softmax(1).unflatten(0, frames_BTCHW.shape[:2])
 
-    def training_step(self, batch: FramePairBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: FrameWindowBatch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
         loss = self.window_loss(batch)
         self.log("train/loss_step", loss.detach())
         self._log_epoch("train/loss", loss, batch)
         return loss
 
-    def validation_step(self, batch: FramePairBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: FrameWindowBatch, batch_idx: int) -> None:
         """The loss of one batch, logged."""
         self._log_epoch("val/loss", self.window_loss(batch), batch)
 
-    def _log_epoch(self, name: str, loss: Tensor, batch: FramePairBatch) -> None:
+    def _log_epoch(self, name: str, loss: Tensor, batch: FrameWindowBatch) -> None:
         size = len(batch.frames_BTCHW)
         self.log(name, loss.detach(), on_step=False, on_epoch=True, sync_dist=True, batch_size=size)

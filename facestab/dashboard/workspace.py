@@ -28,12 +28,13 @@ COMPARED = ("flicker/aba", "flicker/static", "val/miou", "dynamics/amplitude")
 SWEPT = ("w", "threshold")
 CURVES = {
     "loss": ("train/loss", "val/loss"),
+    "consistency term": ("train/consistency", "val/consistency"),
     "distance of the features of adjacent frames": ("train/feature_distance", "val/feature_distance"),
     "cross-entropy J1 + J2 [nats]": ("train/cross_entropy", "val/cross_entropy"),
     "accuracy on labelled images": ("val/miou", "val/f1"),
     "size and spread of the features; near 0 they have collapsed": ("train/feature_mean_abs", "train/feature_std"),
     "distance relative to size": ("train/feature_distance_relative",),
-    "gradient of the distance over gradient of w (J1 + J2)": ("train/gradient_ratio",),
+    "gradient of the consistency term over that of the rest": ("train/gradient_ratio",),
 }
 GUIDE = """\
 **One point, one run**; colour is `w`, the weight of accuracy against stability.

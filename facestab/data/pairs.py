@@ -1,86 +1,152 @@
-"""Adjacent frame pairs with pseudo labels for the temporal stage."""
+"""Frame pairs with pseudo labels, and labelled images beside them, for the temporal stage."""
+
+from collections.abc import Sequence
 
 import numpy as np
-from torch.utils.data import DataLoader
+import torch
+from torch.utils.data import Dataset
 
-from facestab.data.images import ImageData
+from facestab.data.flow_store import FlowStore
+from facestab.data.images import ImageSplit, to_channels_first
+from facestab.data.pair_sample import PairSample, from_still, to_batch
 from facestab.data.pseudo import PseudoLabelStore
+from facestab.data.sampler import SampleKey
+from facestab.data.still_pairs import StillPairs
 from facestab.data.transforms import Augmentation
-from facestab.data.videos import VideoItem, VideoSet
-from facestab.data.windows import FrameWindowData, FrameWindows
-from facestab.types import FramePairBatch
+from facestab.data.videos import VideoItem
+from facestab.data.windows import FrameWindows
+from facestab.nets.inference import resize_frames, resize_labels
+from facestab.types import FramePairBatch, ImageBatch, TemporalBatch
 
 
 class FramePairs(FrameWindows):
-    """Every two adjacent frames of each video; no pair crosses a video's end (patent S220, S560).
+    """Every two frames of a video that are `gap` apart; no pair crosses a video's end (patent S220, S560).
 
     Args:
-        items: the videos; those with fewer than two frames give no pair.
+        items: the videos; those that are no longer than the smallest gap give no pair.
         store: their labels.
         augment: one geometry for both frames and their labels, photometric damage for each frame.
         train: whether chance has a say.
+        gaps: frames from the first to the second; with several each sample draws one that fits into its video, in
+            training, or takes the smallest.
+        flows: the motion between the frames; None: there is none.
+        only_agreeing: ignore the labels of a pixel whose two labels differ.
         backend: auto, decord or pyav.
 
     Raises:
+        ValueError: for a gap below 1, or none.
         FacestabError: when there is no pair at all.
     """
 
     def __init__(
-        self, items: list[VideoItem], store: PseudoLabelStore, augment: Augmentation, train: bool, backend: str = "auto"
+        self,
+        items: list[VideoItem],
+        store: PseudoLabelStore,
+        augment: Augmentation,
+        train: bool,
+        gaps: Sequence[int] = (1,),
+        flows: FlowStore | None = None,
+        only_agreeing: bool = False,
+        backend: str = "auto",
     ) -> None:
-        super().__init__(items, store, augment, train, window=2, backend=backend)
+        check_gaps(gaps)
+        super().__init__(items, store, augment, train, window=min(gaps) + 1, backend=backend)
+        self.items = items
+        self.gaps = sorted(gaps)
+        self.flows = flows
+        self.only_agreeing = only_agreeing
 
-    def read(self, video: int, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frames uint8 (2, H, W, 3) and labels uint8 (2, H, W), by decord where it is exact."""
-        return self.sources[video].pair(frame), self.labels[video].pair(frame)
+    def gap(self, video: int, frame: int, seed: int) -> int:
+        """The gap of a sample: the smallest without chance, and where no other fits."""
+        # the smallest always fits: windows are made for it
+        possible = [gap for gap in self.gaps if frame + gap < self.items[video].num_frames]
+        return possible[seed % len(possible)] if self.train else possible[0]
+
+    def sample(self, video: int, frame: int, gap: int) -> PairSample:
+        """Two frames as stored, or at the network's size where there is flow, with all that is known of them."""
+        other = frame + gap
+        source = self.sources[video]
+        if gap == 1:
+            frames = source.pair(frame)
+        else:
+            between = list(source.frames(frame, other + 1))
+            frames = np.stack([between[0], between[-1]])
+        soft = self.labels[video].picked([frame, other])
+        labels, runner_up, share = (np.stack(planes) for planes in zip(*soft, strict=True))
+        if self.flows is None:
+            return PairSample(frames, labels, runner_up, share, None, None)
+        frames = resize_frames(frames, self.flows.size)
+        size = frames.shape[1:3]
+        labels, runner_up, share = (resize_labels(planes, *size) for planes in (labels, runner_up, share))
+        return PairSample(frames, labels, runner_up, share, *self.flows.motion(self.items[video], gap, frame))
+
+    def pair(self, key: SampleKey) -> FramePairBatch:
+        """One pair, augmented."""
+        video, frame = self.locate(key.position)
+        sample = self.sample(video, frame, self.gap(video, frame, key.seed))
+        if self.only_agreeing:
+            sample = sample.only_agreeing()
+        return to_batch(sample, self.augment, key.seed if self.train else None, key.is_padding)
+
+    def __getitem__(self, key: SampleKey) -> FramePairBatch:  # type: ignore[override]
+        return self.pair(key)
 
 
-class FramePairData(FrameWindowData):
-    """Pseudo-labelled pairs to train on; pairs and labelled images to validate on.
+class TemporalSamples(Dataset[TemporalBatch]):
+    """Pairs for training, each with labelled images of its own.
 
     Args:
-        videos: the video set.
-        images: labelled images, whose validation split guards the accuracy.
-        store: labels for every frame.
-        augment: what training does to a pair.
-        batch_size: pairs per step and process.
-        num_workers: loader processes.
-        seed: of order and augmentation.
-        backend: auto, decord or pyav.
-
-    Raises:
-        ValueError: for a batch size below 1 or fewer than 0 workers.
+        pairs: the pairs of the videos.
+        images: labelled images.
+        augment: what is done to the labelled images.
+        num_images: labelled images beside each pair.
+        stills: makes pairs of labelled images.
+        still_share: share of the pairs that are made of labelled images instead.
     """
 
     def __init__(
         self,
-        videos: VideoSet,
-        images: ImageData,
-        store: PseudoLabelStore,
+        pairs: FramePairs,
+        images: ImageSplit,
         augment: Augmentation,
-        batch_size: int,
-        num_workers: int = 0,
-        seed: int = 0,
-        backend: str = "auto",
+        num_images: int,
+        stills: StillPairs,
+        still_share: float,
     ) -> None:
-        shared = {"num_workers": num_workers, "seed": seed}
-        super().__init__(videos, store, augment, batch_size, window=2, backend=backend, **shared)
+        self.pairs = pairs
         self.images = images
+        self.augment = augment
+        self.num_images = num_images
+        self.stills = stills
+        self.still_share = still_share
 
-    def prepare_data(self) -> None:
-        """Called by Lightning on one process."""
-        super().prepare_data()
-        self.images.prepare_data()
+    def __len__(self) -> int:
+        return len(self.pairs)
 
-    def setup(self, stage: str) -> None:
-        """Label what has no labels yet; every process takes its share."""
-        super().setup(stage)
-        self.images.trainer = self.trainer
+    def __getitem__(self, key: SampleKey) -> TemporalBatch:
+        rng = np.random.default_rng((key.seed, 1))
+        if rng.random() < self.still_share:
+            pair = from_still(self.stills.pair(int(rng.integers(2**31))), key.is_padding)
+        else:
+            pair = self.pairs.pair(key)
+        return TemporalBatch(pair, self._images(rng, key.is_padding))
 
-    def windows(self, split: str) -> FramePairs:
-        """The pairs of one split; chance has a say in training alone."""
-        return FramePairs(self.videos.split(split), self.store, self.augment, split == "train", self.backend)
+    def _images(self, rng: np.random.Generator, is_padding: bool) -> ImageBatch:
+        size = self.augment.size
+        images = np.zeros((self.num_images, size, size, 3), np.uint8)
+        labels = np.full((self.num_images, size, size), 255, np.uint8)
+        for i in range(0 if is_padding else self.num_images):
+            image_HWC, labels_HW = self.images[int(rng.integers(len(self.images)))]
+            augmented = self.augment.train(image_HWC[None], labels_HW[None], int(rng.integers(2**31)))
+            images[i], labels[i] = augmented[0][0], augmented[1][0]
+        return ImageBatch(to_channels_first(images), torch.from_numpy(labels).long())
 
-    def val_dataloader(self) -> DataLoader[FramePairBatch] | list[DataLoader]:
-        """Pairs of the validation videos, then labelled validation images."""
-        return [self.loader("val", shuffle=False), self.images.val_dataloader()]
+
+def check_gaps(gaps: Sequence[int]) -> None:
+    """Refuse gaps that cannot be.
+
+    Raises:
+        ValueError: for a gap below 1, or none.
+    """
+    if not gaps or min(gaps) < 1:
+        raise ValueError(f"gaps: whole numbers of at least 1 frame are needed, got {list(gaps)}")

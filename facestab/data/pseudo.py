@@ -1,73 +1,139 @@
-"""The pseudo-label store: what the image model says of every frame of every video, once."""
+"""The pseudo-label store: what a teacher says of every frame of every video, once."""
 
+import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from filelock import FileLock
 from rich.progress import Progress
 
+from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels, count_levels, encode
+from facestab.data.teacher import Teacher
 from facestab.data.videos import VideoItem, content_hash
-from facestab.nets.inference import argmax_labels, frame_batches, predict_logits, resize_frames, resize_labels
+from facestab.errors import FacestabError
+from facestab.labels import LabelSet
+from facestab.nets.inference import resize_frames, resize_labels
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import weights_hash
 from facestab.progress import progress_bars
+from facestab.video.label_video import read_labels
 from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
 
 log = logging.getLogger(__name__)
-SCHEMA = 1
+# raised when the same settings give other files than before
+SCHEMA = 2
 
 
 class PseudoLabelStore:
-    """Hard labels of the image model, lossless, one file a video (patent CN110427899A, S210 and S550).
+    """Labels made by a teacher from the image model, lossless, one file a video (patent CN110427899A, S210 and S550).
 
-    A file is found by the content of the video and the weights of the model, so that a change of either never reads
-    stale labels, and a run that was interrupted goes on at the video where it stopped.
+    A file holds the best class, the runner-up and the share between them, so that hard, soft and thresholded labels are
+    read from the same file. It is found by the content of the video, the weights of the model and the settings of the
+    teacher, so that a change of any never reads stale labels, and a run that was interrupted goes on at the video where
+    it stopped. The card beside it (.json) counts its pixels by class and level; see `count_levels`.
 
     Args:
         root: the folder of all stores.
         net: the image model.
         size: pixels of the shorter side at which the model sees the frames.
+        teacher: makes probabilities of a video's frames.
+        labels: the classes.
         batch_size: frames per forward pass.
         use_true_labels: take a video's true labels where it has them (patent [0074]).
+        soft: give the runner-up and the share, too; the patent's labels are hard.
+        keep: share of each class's pixels, the most certain ones, that keep their label; the others are ignored. One
+            threshold a class holds for all videos given to `fill`. True labels are all kept.
 
     Raises:
-        ValueError: for a batch size below 1.
+        ValueError: for a batch size below 1, or keep not above 0 and up to 1.
     """
 
-    def __init__(self, root: str, net: SegNet, size: int, batch_size: int = 16, use_true_labels: bool = False) -> None:
+    def __init__(
+        self,
+        root: str,
+        net: SegNet,
+        size: int,
+        teacher: Teacher,
+        labels: LabelSet,
+        batch_size: int = 16,
+        use_true_labels: bool = False,
+        soft: bool = False,
+        keep: float = 1.0,
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"pseudo.batch_size must be at least 1, got {batch_size}")
+        if not 0 < keep <= 1:
+            raise ValueError(f"pseudo.keep must be above 0 and at most 1, got {keep}")
         self.net = net
         self.size = size
+        self.teacher = teacher
+        self.labels = labels
         self.batch_size = batch_size
         self.use_true_labels = use_true_labels
+        self.soft = soft
+        self.keep = keep
         self.model = weights_hash(net)
-        self.folder = Path(root) / f"{self.model[:16]}-{size}px"
+        made_by = json.dumps({"schema": SCHEMA, **teacher.settings()}, sort_keys=True)
+        digest = hashlib.sha256(made_by.encode()).hexdigest()
+        self.folder = Path(root) / f"{self.model[:16]}-{size}px-{digest[:12]}"
+        # known from the start when nothing is left out
+        self._least_level_K = np.zeros(labels.num_classes, np.int64) if keep == 1 else None
 
     def path(self, item: VideoItem) -> Path:
         """The label video of an item, whether it is there yet or not."""
-        if self.use_true_labels and item.truth is not None:
+        if self._is_true(item):
+            assert item.truth is not None
             return item.truth
         return self.folder / f"{_content_hash(item.path)[:32]}.mkv"
 
-    def fill(self, items: list[VideoItem], device: torch.device, rank: int = 0, world_size: int = 1) -> None:
+    def open(self, item: VideoItem) -> PseudoLabels:
+        """The labels of an item that has been given to `fill`.
+
+        Raises:
+            RuntimeError: with keep below 1, before `fill`.
+            VideoError: when they are not there.
+        """
+        return PseudoLabels(self.path(item), self._is_true(item), self.soft, self._least_levels())
+
+    def class_pixels(self, items: Sequence[VideoItem]) -> np.ndarray:
+        """Pixels of each class that have a label, float64 (K,), of items that have been given to `fill`.
+
+        Raises:
+            RuntimeError: with keep below 1, before `fill`.
+        """
+        kept_KL = np.arange(NUM_LEVELS) >= self._least_levels()[:, None]
+        pixels_K = np.zeros(self.labels.num_classes)
+        for item in items:
+            if self._is_true(item):
+                pixels_K += _true_pixels(self.path(item))[: len(pixels_K)]
+            else:
+                pixels_K += (self._levels(item) * kept_KL).sum(1)
+        return pixels_K
+
+    def fill(self, items: Sequence[VideoItem], device: torch.device, rank: int = 0, world_size: int = 1) -> None:
         """Label what has no labels yet. Processes share the work: each video is labelled by one of them."""
         missing = [item for item in items if not self.path(item).exists()]
         log.info("pseudo-labels: %d of %d videos are in %s", len(items) - len(missing), len(items), self.folder)
-        if not missing:
-            return
+        if missing:
+            # the own share first; then whatever another process has left or is still at
+            others = [item for i, item in enumerate(missing) if i % world_size != rank]
+            self._make(missing[rank::world_size] + others, device)
+        if self.keep < 1:
+            self._choose(items)
+
+    def _make(self, items: Sequence[VideoItem], device: torch.device) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "locks").mkdir(exist_ok=True)
         self.net.to(device).eval()
-        # the own share first; then whatever another process has left or is still at
-        ordered = missing[rank::world_size] + [item for i, item in enumerate(missing) if i % world_size != rank]
         with progress_bars() as bars:
-            videos = bars.add_task("labelling", total=len(ordered), unit="videos")
-            for item in ordered:
+            videos = bars.add_task("labelling", total=len(items), unit="videos")
+            for item in items:
                 path = self.path(item)
                 with FileLock(self.folder / "locks" / f"{path.stem}.lock"):
                     if not path.exists():
@@ -75,24 +141,73 @@ class PseudoLabelStore:
                 bars.advance(videos)
 
     def _label(self, item: VideoItem, path: Path, device: torch.device, bars: Progress) -> None:
-        frames = bars.add_task(item.id, total=item.num_frames, unit="frames")
-        with open_video(item.path) as source, VideoSink(path, source.info.fps, codec="labels") as sink:
+        task = bars.add_task(item.id, total=item.num_frames, unit="frames")
+        pixels_KL = np.zeros((self.labels.num_classes, NUM_LEVELS), np.int64)
+        with open_video(item.path) as source, VideoSink(path, source.info.fps, codec="ffv1_rgb") as sink:
             info = source.info
-            for frames_NHWC in frame_batches(source.frames(), self.batch_size):
-                logits = predict_logits(self.net, resize_frames(frames_NHWC, self.size), device)
-                for labels_HW in resize_labels(argmax_labels(logits), info.height, info.width):
-                    sink.write(labels_HW)
-                bars.advance(frames, len(frames_NHWC))
-        bars.remove_task(frames)
-        self._describe(item, path)
+            frames = (resize_frames(frame_HWC[None], self.size)[0] for frame_HWC in source.frames())
+            for probs_KHW in self.teacher.probabilities(self.net, frames, item.id, device, self.batch_size):
+                self._check(len(probs_KHW))
+                encoded_3HW = resize_labels(encode(probs_KHW), info.height, info.width)
+                sink.write(encoded_3HW.transpose(1, 2, 0))
+                pixels_KL += count_levels(encoded_3HW, len(pixels_KL))
+                bars.advance(task)
+            # before the video appears, which is what says that the work is done
+            self._describe(item, path, pixels_KL)
+        bars.remove_task(task)
 
-    def _describe(self, item: VideoItem, path: Path) -> None:
+    def _check(self, num_classes: int) -> None:
+        if num_classes != self.labels.num_classes:
+            raise FacestabError(
+                f"the image model tells {num_classes} classes apart, the label set has {self.labels.num_classes}; "
+                "choose the labels that the model was trained on"
+            )
+
+    def _describe(self, item: VideoItem, path: Path, pixels_KL: np.ndarray) -> None:
         card = {"schema": SCHEMA, "video": str(item.path), "frames": item.num_frames, "model": self.model}
+        card |= {"size": self.size, "teacher": self.teacher.settings(), "pixels": pixels_KL.tolist()}
         part = path.with_suffix(".part.json")
-        part.write_text(json.dumps({**card, "size": self.size}, indent=1))
+        part.write_text(json.dumps(card))
         part.replace(path.with_suffix(".json"))
+
+    def _choose(self, items: Sequence[VideoItem]) -> None:
+        """Set what a label must reach to be kept, by all videos that are not truly labelled."""
+        pixels_KL = np.zeros((self.labels.num_classes, NUM_LEVELS), np.int64)
+        for item in items:
+            if not self._is_true(item):
+                pixels_KL += self._levels(item)
+        self._least_level_K = confident_levels(pixels_KL, self.keep)
+        kept_K = (pixels_KL * (np.arange(NUM_LEVELS) >= self._least_level_K[:, None])).sum(1)
+        named = zip(self.labels.names, kept_K, pixels_KL.sum(1), strict=True)
+        shares = ", ".join(f"{name} {kept / total:.3f}" for name, kept, total in named if total)
+        log.info("pseudo-labels: share of pixels that keep their label: %s", shares or "no pixels")
+
+    def _is_true(self, item: VideoItem) -> bool:
+        return self.use_true_labels and item.truth is not None
+
+    def _least_levels(self) -> np.ndarray:
+        if self._least_level_K is None:
+            raise RuntimeError("pseudo.keep: which labels are kept is known after fill(items)")
+        return self._least_level_K
+
+    def _levels(self, item: VideoItem) -> np.ndarray:
+        """int64 (K, 256), from the card."""
+        path = self.path(item).with_suffix(".json")
+        try:
+            return np.array(json.loads(path.read_text())["pixels"], np.int64)
+        except (OSError, ValueError, KeyError):
+            remedy = f"remove {path.with_suffix('.mkv').name}, so that both are made again"
+            raise FacestabError(f"{path}: the card of a label video cannot be read; {remedy}") from None
 
 
 @cache
 def _content_hash(path: Path) -> str:
     return content_hash(path)
+
+
+@cache
+def _true_pixels(path: Path) -> np.ndarray:
+    """int64 (256,): pixels of each id in a label video."""
+    return sum(
+        (np.bincount(labels_HW.ravel(), minlength=256) for labels_HW in read_labels(path)), np.zeros(256, np.int64)
+    )

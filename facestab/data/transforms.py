@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # must be set before the import: albumentations asks the network for its newest version otherwise
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -60,42 +60,90 @@ class Augmentation:
         Returns:
             uint8 (N, size, size, 3) and uint8 (N, size, size).
         """
+        return self.train_maps(frames, labels, (), seed)[:2]
+
+    def train_maps(
+        self, frames: np.ndarray, labels: np.ndarray, maps: Sequence[np.ndarray], seed: int
+    ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        """The same draws as `train`, for maps that belong to the frames as well.
+
+        Args:
+            frames: uint8 (N, H, W, 3) RGB, frames that share one geometry.
+            labels: uint8 (N, H, W).
+            maps: uint8 or float32 (H, W) each, fetched by the nearest pixel; their values stay as they are.
+            seed: of every random choice.
+
+        Returns:
+            uint8 (N, size, size, 3), uint8 (N, size, size), and the maps (size, size).
+        """
         rng = np.random.default_rng(seed)
-        frames, labels = self._square(frames, labels, rng)
+        frames, labels, moved = self._shape(frames, labels, maps, rng)
+        frames = np.stack([self.damage(frame, rng) for frame in frames])
+        return np.ascontiguousarray(frames), np.ascontiguousarray(labels), list(map(np.ascontiguousarray, moved))
+
+    def shape(self, frames: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """The geometric part of `train` alone."""
+        frames, labels, _ = self._shape(frames, labels, (), np.random.default_rng(seed))
+        return np.ascontiguousarray(frames), np.ascontiguousarray(labels)
+
+    def _shape(
+        self, frames: np.ndarray, labels: np.ndarray, maps: Sequence[np.ndarray], rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        frames, labels, moved = self._square(frames, labels, maps, rng)
         if self._geometry.transforms:
-            _seed(self._geometry, rng)
-            moved = self._geometry(images=frames, masks=labels)
-            frames, labels = moved["images"], moved["masks"]
+            frames, labels, moved = self._move(frames, labels, moved, rng)
         if rng.random() < self.flip:
             frames, labels = frames[:, :, ::-1], self.labels.flip(labels)
-        if self._photometric.transforms:
-            frames = np.stack([self._damage(frame, rng) for frame in frames])
-        return np.ascontiguousarray(frames), np.ascontiguousarray(labels)
+            moved = [plane[:, ::-1] for plane in moved]
+        return frames, labels, moved
+
+    def _move(
+        self, frames: np.ndarray, labels: np.ndarray, maps: Sequence[np.ndarray], rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        _seed(self._geometry, rng)
+        given = [*labels, *maps]
+        moved = self._geometry(images=frames, masks=given)
+        # albumentations stacks masks, which makes floats of ids that stand beside floats
+        planes = [new.astype(old.dtype) for new, old in zip(moved["masks"], given, strict=True)]
+        return moved["images"], np.stack(planes[: len(labels)]), planes[len(labels) :]
 
     def evaluate(self, frames: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same as `train` with nothing left to chance."""
-        frames, labels = self._square(frames, labels, None)
-        return np.ascontiguousarray(frames), np.ascontiguousarray(labels)
+        return self.evaluate_maps(frames, labels, ())[:2]
 
-    def _damage(self, frame_HWC: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def evaluate_maps(
+        self, frames: np.ndarray, labels: np.ndarray, maps: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        """The same as `train_maps` with nothing left to chance."""
+        frames, labels, moved = self._square(frames, labels, maps, None)
+        return np.ascontiguousarray(frames), np.ascontiguousarray(labels), list(map(np.ascontiguousarray, moved))
+
+    def damage(self, frame_HWC: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The photometric part alone: uint8 (H, W, 3)."""
+        if not self._photometric.transforms:
+            return frame_HWC
         _seed(self._photometric, rng)
         return self._photometric(image=np.ascontiguousarray(frame_HWC))["image"]
 
     def _square(
-        self, frames: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, frames: np.ndarray, labels: np.ndarray, maps: Sequence[np.ndarray], rng: np.random.Generator | None
+    ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
         height, width = frames.shape[1:3]
         if (height, width) == (self.size, self.size):
-            return frames, labels
+            return frames, labels, list(maps)
         scale = self.size / min(height, width)
         target = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         frames = np.stack([cv2.resize(frame, target, interpolation=method) for frame in frames])
-        labels = np.stack([cv2.resize(label, target, interpolation=cv2.INTER_NEAREST_EXACT) for label in labels])
+        labels, moved = np.stack(_nearest(labels, target)), _nearest(maps, target)
         spare = (target[1] - self.size, target[0] - self.size)
         top, left = (n // 2 if rng is None else int(rng.integers(n + 1)) for n in spare)
         rows, columns = slice(top, top + self.size), slice(left, left + self.size)
-        return frames[:, rows, columns], labels[:, rows, columns]
+        return frames[:, rows, columns], labels[:, rows, columns], [plane[rows, columns] for plane in moved]
+
+
+def _nearest(planes: Iterable[np.ndarray], target: tuple[int, int]) -> list[np.ndarray]:
+    return [cv2.resize(plane, target, interpolation=cv2.INTER_NEAREST_EXACT) for plane in planes]
 
 
 def _seed(compose: A.Compose, rng: np.random.Generator) -> None:

@@ -16,15 +16,12 @@ from facestab.data.sampler import SampleKey
 from facestab.data.transforms import Augmentation, ignore_labels
 from facestab.data.videos import VideoItem, VideoSet
 from facestab.errors import FacestabError
-from facestab.types import FramePairBatch
-from facestab.video.label_video import LabelVideo
+from facestab.types import FrameWindowBatch
 from facestab.video.source import open_video
 
 
-class FrameWindows(Dataset[FramePairBatch]):
+class FrameWindows(Dataset[FrameWindowBatch]):
     """Windows of adjacent frames of each video, with their labels; none crosses a video's end.
-
-    A sample has T = `window` frames, whatever the name of its type says.
 
     Args:
         items: the videos; those with fewer than `window` frames give none.
@@ -53,7 +50,7 @@ class FrameWindows(Dataset[FramePairBatch]):
     ) -> None:
         check_windows(window, stride)
         self.sources = [open_video(item.path, backend) for item in items]
-        self.labels = [LabelVideo(store.path(item)) for item in items]
+        self.labels = [store.open(item) for item in items]
         numbers = [max(0, (item.num_frames - window) // stride + 1) for item in items]
         self.ends = list(accumulate(numbers))
         self.augment = augment
@@ -76,15 +73,15 @@ class FrameWindows(Dataset[FramePairBatch]):
     def read(self, video: int, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Frames uint8 (T, H, W, 3) and labels uint8 (T, H, W) of a window, as stored."""
         end = frame + self.window
-        frames, labels = (source[video].frames(frame, end) for source in (self.sources, self.labels))
-        return np.stack(list(frames)), np.stack(list(labels))
+        labels = [soft.label_HW for soft in self.labels[video].frames(frame, end)]
+        return np.stack(list(self.sources[video].frames(frame, end))), np.stack(labels)
 
-    def __getitem__(self, key: SampleKey) -> FramePairBatch:
+    def __getitem__(self, key: SampleKey) -> FrameWindowBatch:
         run = self.read(*self.locate(key.position))
         frames, labels = self.augment.train(*run, key.seed) if self.train else self.augment.evaluate(*run)
         if key.is_padding:
             labels = ignore_labels(labels)
-        return FramePairBatch(to_channels_first(frames), torch.from_numpy(labels).long())
+        return FrameWindowBatch(to_channels_first(frames), torch.from_numpy(labels).long())
 
 
 def check_windows(window: int, stride: int) -> None:
@@ -166,15 +163,15 @@ class FrameWindowData(LightningDataModule):
             backend=self.backend,
         )
 
-    def train_dataloader(self) -> DataLoader[FramePairBatch]:
+    def train_dataloader(self) -> DataLoader[FrameWindowBatch]:
         """Windows of the training videos, in an order that changes from epoch to epoch."""
         return self.loader("train", shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[FramePairBatch] | list[DataLoader]:
+    def val_dataloader(self) -> DataLoader[FrameWindowBatch] | list[DataLoader]:
         """Windows of the validation videos."""
         return self.loader("val", shuffle=False)
 
-    def loader(self, split: str, shuffle: bool) -> DataLoader[FramePairBatch]:
+    def loader(self, split: str, shuffle: bool) -> DataLoader[FrameWindowBatch]:
         """Loads the samples of one split."""
         return make_loader(
             self.windows(split),

@@ -8,10 +8,12 @@ from facestab.evaluation.verdict import judge
 from facestab.functional.bootstrap import paired_interval
 from facestab.keys import (
     BACKGROUND,
+    CONTINUED,
     FINETUNED,
     FROZEN,
     IMAGE,
     MASKS,
+    ORACLE,
     PUBLISHED,
     REFERENCE,
     STABILIZED,
@@ -22,8 +24,8 @@ from facestab.keys import (
 
 Videos = Mapping[str, Mapping[str, Mapping[str, float]]]
 
-_FIRST = (TRUTH, FROZEN, BACKGROUND, IMAGE, REFERENCE)
-_LAST = (FINETUNED, STABILIZED, MASKS)
+_FIRST = (TRUTH, FROZEN, BACKGROUND, IMAGE, CONTINUED, REFERENCE)
+_LAST = (FINETUNED, ORACLE, STABILIZED, MASKS)
 
 
 def video_record(results: Sequence[VideoResult], result: str, baseline: str | None) -> dict[str, Any]:

@@ -1,42 +1,23 @@
-"""Fine-tuning on frame pairs, with the consistency term or, as a control, without it."""
+"""The parts of a fine-tuning on frame pairs, from its configuration."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved, targets
-from facestab.errors import WeightsError
-from facestab.keys import FINETUNED, IMAGE
+from facestab.data.flow_store import FlowStore
+from facestab.errors import SettingError, WeightsError
+from facestab.keys import IMAGE
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
-from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors, save_weights
-from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
+from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors
 from facestab.pipeline.image import build_optional, portable_net
-from facestab.pipeline.trainer import (
-    checkpoints,
-    final_metrics,
-    log_settings,
-    make_loggers,
-    make_trainer,
-    wait_for_all,
-    weights_path,
-)
-from facestab.record import write_record
 from facestab.stages.temporal import TemporalStage
-
-# what has no part in fine-tuning without the consistency term
-_OTHER = ("name", "paths", "logger", "w", "consistency", "smoother", "flow", "method_flow", "inference", "recurrent")
-# the patent's loss without its first term, whatever w is
-_WITHOUT_CONSISTENCY = {
-    "_target_": "facestab.losses.TemporalLoss",
-    "w": 1.0,
-    "distance": {"_target_": "facestab.losses.NoDistance"},
-}
 
 
 def load_twice(config: DictConfig, init: Path) -> tuple[SegNet, SegNet]:
@@ -84,45 +65,47 @@ def make_stage(
         build_optional(config.temporal.scheduler),
         loss=loss,
         controls=controls,
+        freeze_norm=config.temporal.freeze_norm,
+        ramp=config.temporal.ramp,
         diagnose_every=config.temporal.diagnose_every,
         frames_per_batch=config.inference.batch_size,
     )
 
 
-def make_pairs(config: DictConfig, image_net: SegNet) -> Any:
-    """The data module of pseudo-labelled frame pairs."""
-    store = build(config.pseudo, net=image_net)
-    return build(config.temporal.pairs, videos=build(config.video), images=build(config.data), store=store)
+def check_motion(config: DictConfig) -> None:
+    """Refuse a loss that follows motion which nobody estimates.
 
-
-def finetuned_weights(config: DictConfig, overrides: list[str], init: Path) -> Path:
-    """Weights of the control that was fine-tuned on the pseudo-labels alone: found, or trained once under a lock.
-
-    Part of every gain is more training on the videos' frames; this row shows which part. It does not depend on `w`.
+    Raises:
+        SettingError: naming the setting that is missing.
     """
-    settings = {key: value for key, value in resolved(config).items() if key not in _OTHER}
-    digest = fingerprint({**settings, "stage": FINETUNED})
-
-    def train(folder: Path) -> None:
-        _train_control(config, folder, digest, overrides, init)
-
-    runs = Path(config.paths.runs) / FINETUNED
-    return weights_path(find_or_train(runs, digest, "control without the consistency term", train))
+    if build(config.pair_flow) is None and (config.consistency.consistency or {}).get("warp"):
+        raise SettingError("consistency.consistency.warp needs motion; add flow@pair_flow=farneback, or dis, or raft")
 
 
-def _train_control(config: DictConfig, folder: Path, digest: str, overrides: list[str], init: Path) -> None:
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    image_net, net = load_twice(config, init)
-    stage = make_stage(config, net, folder, build(_WITHOUT_CONSISTENCY), {}, {IMAGE: init})
-    data = make_pairs(config, image_net)
-    open_run(folder, config, overrides)
-    with make_loggers(config, folder) as loggers:
-        callbacks: list[Callback] = [checkpoints(folder, "val/loss", "min")]
-        trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.temporal.max_epochs)
-        log_settings(FINETUNED, {"size": config.size, "seed": config.seed}, trainer, folder)
-        trainer.fit(stage, datamodule=data)
-    if is_main_process():
-        save_weights(weights_path(folder), stage.net, stage.card)
-        record = {"stage": FINETUNED, "fingerprint": digest, "init": stage.card.image_weights, "seed": config.seed}
-        write_record(folder, {**record, "size": config.size, "metrics": {FINETUNED: final_metrics(trainer)}})
-    wait_for_all()
+def make_pairs(config: DictConfig, teacher: SegNet) -> Any:
+    """The data module of frame pairs that `teacher` labels."""
+    store = build(config.pseudo, net=teacher)
+    flow = build(config.pair_flow)
+    flows = None if flow is None else FlowStore(f"{config.paths.cache}/flow", flow, config.size)
+    data = {"videos": build(config.video), "images": build(config.data), "store": store, "flows": flows}
+    if not config.consistency.anchor:
+        data["images_per_pair"] = 0
+    return build(config.temporal.pairs, **data)
+
+
+def load_teacher(config: DictConfig, image_net: SegNet) -> SegNet:
+    """The network that labels the videos: the image model, or the one at `teacher`."""
+    if config.teacher is None:
+        return image_net
+    net, card = load_model(Path(config.teacher), list(targets(resolved(config.net))))
+    labels: LabelSet = build(config.labels)
+    if card.label_set != labels:
+        raise WeightsError(f"{config.teacher}: made for {list(card.label_set.names)}, not {list(labels.names)}")
+    return net.requires_grad_(False).eval()
+
+
+def weight_average(config: DictConfig) -> list[Callback]:
+    """The callback that makes the mean of the weights over the last steps the result, if it is wanted."""
+    if not config.temporal.weight_average:
+        return []
+    return [EMAWeightAveraging(decay=config.temporal.weight_average)]

@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 from facestab.build import build
 from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
-from facestab.keys import FINETUNED, IMAGE, STABILIZED
+from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import ModelCard, load_model
+from facestab.pipeline.controls import TITLES
 from facestab.pipeline.folder import open_run
 from facestab.pipeline.recurrent import RECURRENT
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
@@ -30,13 +31,13 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     viewing = {"frames_per_batch": config.inference.batch_size, "frame_size": config.size}
     stage: SegmentationStage
     if card.stage == "temporal":
-        nets = {row: load_model(weights[row], config.allow_targets)[0] for row in (IMAGE, FINETUNED) if row in weights}
+        nets = {row: load_model(weights[row], config.allow_targets)[0] for row in (IMAGE, *TITLES) if row in weights}
         stage = TemporalStage(net, card, controls=nets, **viewing)
     else:
         stage = ImageStage(net, card, **viewing)
     items = build(config.video).split("all")
     result = STABILIZED if card.stage == "temporal" else IMAGE
-    baseline = IMAGE if result != IMAGE and IMAGE in stage.rows else None
+    baseline = next((row for row in (CONTINUED, IMAGE) if row != result and row in stage.rows), None)
     plan = make_plan(config, folder, card.label_set, result, baseline, weights.get(RECURRENT))
     inference = VideoInference(plan)
     open_run(folder, config, overrides)

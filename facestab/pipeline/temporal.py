@@ -7,14 +7,14 @@ from pathlib import Path
 import lightning.pytorch as pl
 from omegaconf import DictConfig
 
-from facestab.build import build, resolved, targets
+from facestab.build import build, resolved
 from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
 from facestab.data.videos import VideoSet
-from facestab.keys import FINETUNED, IMAGE, STABILIZED
-from facestab.nets.segnet import SegNet
-from facestab.nets.weights import load_model, save_weights
-from facestab.pipeline.finetune import finetuned_weights, load_twice, make_pairs, make_stage
+from facestab.keys import CONTINUED, IMAGE, STABILIZED
+from facestab.nets.weights import save_weights
+from facestab.pipeline.controls import control_weights, load_controls
+from facestab.pipeline.finetune import check_motion, load_teacher, load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.image import image_weights
 from facestab.pipeline.recurrent import RECURRENT, recurrent_weights
@@ -44,20 +44,23 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     if is_finished(folder, digest):
         log.info("%s is finished already", folder)
         return
+    check_motion(config)
     loss = build(config.consistency)
     weights = _weights(config, overrides)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     image_net, net = load_twice(config, weights[IMAGE])
-    controls = {IMAGE: image_net, **_finetuned(config, weights)}
+    controls = {IMAGE: image_net, **load_controls(config, weights)}
     stage = make_stage(config, net, folder, loss, controls, weights)
     videos: VideoSet = build(config.video)
-    data = make_pairs(config, image_net)
-    plan = make_plan(config, folder, stage.card.label_set, STABILIZED, IMAGE, weights.get(RECURRENT))
+    data = make_pairs(config, load_teacher(config, image_net))
+    # the image model with the same further steps is the fairer baseline
+    baseline = CONTINUED if CONTINUED in controls else IMAGE
+    plan = make_plan(config, folder, stage.card.label_set, STABILIZED, baseline, weights.get(RECURRENT))
     inference = VideoInference(plan)
     open_run(folder, config, overrides)
     settings = {key: config[key] for key in SETTINGS}
     with make_loggers(config, folder) as loggers:
-        callbacks = [checkpoints(folder, "val/loss", "min"), inference]
+        callbacks = [checkpoints(folder, "val/loss", "min"), *weight_average(config), inference]
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.temporal.max_epochs)
         log_settings("temporal", settings, trainer, folder)
         trainer.fit(stage, datamodule=data)
@@ -77,18 +80,10 @@ def _weights(config: DictConfig, overrides: list[str]) -> dict[str, Path]:
     """Row name to weights: the image model and the trained controls, each found or trained."""
     init = image_weights(config, overrides)
     weights = {IMAGE: init}
-    if config.finetuned:
-        weights[FINETUNED] = finetuned_weights(config, overrides, init)
+    weights.update(control_weights(config, overrides, init))
     if wants_recurrent(config):
         image_net, _ = load_twice(config, init)
         videos: VideoSet = build(config.video)
         store = build(config.pseudo, net=image_net)
         weights[RECURRENT] = recurrent_weights(config, overrides, image_net, init, store, videos)
     return weights
-
-
-def _finetuned(config: DictConfig, weights: dict[str, Path]) -> dict[str, SegNet]:
-    if FINETUNED not in weights:
-        return {}
-    net, _ = load_model(weights[FINETUNED], list(targets(resolved(config.net))))
-    return {FINETUNED: net.requires_grad_(False).eval()}

@@ -17,7 +17,13 @@ BEFORE, AFTER, NEUTRAL = "#d55e00", "#2a86c8", "#808080"
 SERIES = ("#2a86c8", "#d55e00", "#0f9b76", "#b8629a", "#a37800", "#4f9fd0", "#808080")
 _FAMILIES = {"ema": "#0f9b76", "flow_ema": "#b8629a", "blend": "#a37800", "vote": "#4f9fd0"}
 _SYMBOLS = {"ema": "triangle-up", "flow_ema": "diamond", "blend": "pentagon", "vote": "hexagon"}
-_SINGLE = {"finetuned": "circle-open", "recurrent": "hourglass", "reference": "diamond-open", "background": "cross"}
+_SINGLE = {
+    "finetuned": "circle-open",
+    "oracle": "triangle-up",
+    "recurrent": "hourglass",
+    "reference": "diamond-open",
+    "background": "cross",
+}
 # ink, grid
 _BRIGHTNESS = {"light": ("#1c2530", "#dfe3e8"), "dark": ("#dde3ea", "#343c47")}
 

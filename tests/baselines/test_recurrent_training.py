@@ -7,7 +7,7 @@ from facestab.baselines.recurrent_training import RecurrentTraining
 from facestab.errors import SettingError
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
-from facestab.types import FramePairBatch
+from facestab.types import FrameWindowBatch
 from tests.baselines.test_conv_gru import make_head
 
 LABELS = {"names": ["bg", "a"], "palette": [[0, 0, 0], [1, 1, 1]], "pairs": []}
@@ -37,7 +37,7 @@ def noisy_windows(seed, num_windows=8, num_frames=6):
         window[:, top : top + 8, left : left + 8] = 1
     noise = torch.randn(num_windows, num_frames, 1, 16, 16, generator=generator)
     frames = (90 + 60 * labels[:, :, None] + 50 * noise).clamp(0, 255).to(torch.uint8).expand(-1, -1, 3, -1, -1)
-    return FramePairBatch(frames, labels)
+    return FrameWindowBatch(frames, labels)
 
 
 @pytest.mark.parametrize("warm_up", [0, 2, 5])

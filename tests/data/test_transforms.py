@@ -100,6 +100,77 @@ def test_each_kind_of_damage_is_drawn_for_itself(compose_config):
     assert 0.005 < untouched < 0.05
 
 
+def planes_of(labels):
+    """The same plane as labels, as float map and as one with values between."""
+    return [labels[0].astype(np.float32), labels[0] + np.float32(0.25), labels[0]]
+
+
+@pytest.mark.parametrize("name", ["video", "clean", "flip"])
+@pytest.mark.parametrize("shape", [(64, 64), (90, 64), (100, 140)])
+def test_maps_take_the_way_of_the_labels_and_keep_their_values(compose_config, name, shape):
+    augment = video_augmentation(compose_config, name)
+    # ids without sides, which a flip leaves alone
+    labels = RNG.choice(np.array([0, 1, 6, 7, 8, 9, 10], np.uint8), (1, *shape))
+    frames = RNG.integers(0, 256, (1, *shape, 3)).astype(np.uint8)
+    for seed in range(10):
+        _, moved, maps = augment.train_maps(frames, labels, planes_of(labels), seed)
+        assert moved.dtype == np.uint8
+        assert [plane.dtype for plane in maps] == [np.float32, np.float32, np.uint8]
+        for plane, offset in zip(maps, (0, 0.25, 0), strict=True):
+            np.testing.assert_array_equal(plane, moved[0] + np.float32(offset))
+
+
+def test_maps_change_nothing_about_frames_and_labels(compose_config, pair):
+    augment = video_augmentation(compose_config)
+    frames, labels = pair
+    for seed in range(6):
+        plain = augment.train(frames, labels, seed)
+        with_maps = augment.train_maps(frames, labels, planes_of(labels), seed)
+        for one, other in zip(plain, with_maps, strict=False):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_mirror_turns_maps_over_and_leaves_their_values(face11):
+    labels = np.tile(np.arange(11, dtype=np.uint8).repeat(3)[:32], (1, 32, 1))
+    augment = Augmentation(32, face11, flip=1.0)
+    _, moved, maps = augment.train_maps(np.zeros((1, 32, 32, 3), np.uint8), labels, [labels[0]], 0)
+    np.testing.assert_array_equal(maps[0], labels[0][:, ::-1])
+    np.testing.assert_array_equal(moved[0], face11.flip_lut[labels[0][:, ::-1]])
+
+
+def test_without_chance_maps_are_cut_as_labels_are(face11):
+    labels = RNG.integers(0, 11, (1, 48, 96)).astype(np.uint8)
+    augment = Augmentation(32, face11, flip=1.0)
+    frames = np.zeros((1, 48, 96, 3), np.uint8)
+    square, moved, maps = augment.evaluate_maps(frames, labels, planes_of(labels))
+    np.testing.assert_array_equal(moved, augment.evaluate(frames, labels)[1])
+    assert square.shape == (1, 32, 32, 3)
+    for plane, offset in zip(maps, (0, 0.25, 0), strict=True):
+        np.testing.assert_array_equal(plane, moved[0] + np.float32(offset))
+
+
+def test_shape_is_the_geometry_of_training_without_its_damage(compose_config, pair):
+    whole, geometry = video_augmentation(compose_config), video_augmentation(compose_config, "clean")
+    for seed in range(6):
+        frames, labels = whole.shape(*pair, seed)
+        np.testing.assert_array_equal(labels, whole.train(*pair, seed)[1])
+        np.testing.assert_array_equal(frames[0], frames[1])
+        # the two have the same geometry
+        np.testing.assert_array_equal(frames, geometry.shape(*pair, seed)[0])
+
+
+def test_damage_keeps_the_place_of_things_and_follows_its_generator(compose_config, pair, face11):
+    augment = video_augmentation(compose_config)
+    frame = pair[0][0]
+    first, again = (augment.damage(frame, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    rng = np.random.default_rng(1)
+    assert len({augment.damage(frame, rng).tobytes() for _ in range(5)}) == 5
+    assert first.shape == frame.shape
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(Augmentation(64, face11).damage(frame, rng), frame)
+
+
 @pytest.mark.parametrize(("size", "flip"), [(8, 0.5), (32, 1.5), (32, -0.1)])
 def test_impossible_settings_are_refused(face11, size, flip):
     with pytest.raises(ValueError, match=r"size|flip"):

@@ -8,11 +8,11 @@ import torch
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.sampler import SampleKey
 from facestab.data.synthetic.sets import SyntheticVideos
+from facestab.data.teacher import FrameTeacher
 from facestab.data.transforms import Augmentation
 from facestab.data.videos import VideoItem
 from facestab.data.windows import FrameWindowData, FrameWindows
 from facestab.errors import FacestabError
-from facestab.video.label_video import read_labels
 from facestab.video.source import open_video
 from tests.tiny import tiny_net
 
@@ -28,8 +28,9 @@ def videos(face11, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def store(videos, tmp_path_factory):
-    store = PseudoLabelStore(str(tmp_path_factory.mktemp("labels")), tiny_net(), size=48)
+def store(videos, face11, tmp_path_factory):
+    root = str(tmp_path_factory.mktemp("labels"))
+    store = PseudoLabelStore(root, tiny_net(), size=48, teacher=FrameTeacher(face11), labels=face11)
     store.fill(videos.split("train") + videos.split("val"), CPU)
     return store
 
@@ -53,7 +54,7 @@ def test_windows_are_adjacent_frames_with_their_labels_and_never_cross_a_videos_
     windows = FrameWindows(items, store, Augmentation(48, face11), train=False, window=window, stride=stride)
     assert [windows.locate(i) for i in range(len(windows))] == [(v, t) for v in (0, 1) for t in starts]
     frames = [read_frames(item.path) for item in items]
-    labels = [np.stack(list(read_labels(store.path(item)))) for item in items]
+    labels = [np.stack([soft.label_HW for soft in store.open(item).frames()]) for item in items]
     for index in range(len(windows)):
         video, t = windows.locate(index)
         batch = windows[SampleKey(index, 0)]

@@ -1,0 +1,142 @@
+"""The data module of the temporal stage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from facestab.data.flow_store import FlowStore
+from facestab.data.images import ImageData
+from facestab.data.loader import check_loading, make_loader
+from facestab.data.pairs import FramePairs, TemporalSamples, check_gaps
+from facestab.data.pseudo import PseudoLabelStore
+from facestab.data.still_pairs import StillPairs
+from facestab.data.transforms import Augmentation
+from facestab.data.videos import VideoSet
+
+
+class FramePairData(LightningDataModule):
+    """Pseudo-labelled pairs and labelled images to train on; pairs and labelled images to validate on.
+
+    Args:
+        videos: the video set.
+        images: labelled images: those that stand beside the pairs, and those whose accuracy guards the training.
+        store: labels for every frame.
+        augment: what training does to a pair.
+        batch_size: pairs per step and process.
+        gaps: frames from the first of a pair to the second; see `FramePairs`.
+        flows: the motion between them, None for none.
+        only_agreeing: ignore the labels of a pixel whose two labels differ.
+        image_augment: what training does to a labelled image and to pairs of stills.
+        images_per_pair: labelled images beside each pair, 0 or more.
+        still_share: share of the pairs that are made of one labelled image each; see `StillPairs`.
+        num_workers: loader processes.
+        seed: of order and augmentation.
+        backend: auto, decord or pyav.
+
+    Raises:
+        ValueError: for a batch size or gap below 1, a share outside 0..1, or fewer than 0 workers or images.
+    """
+
+    def __init__(
+        self,
+        videos: VideoSet,
+        images: ImageData,
+        store: PseudoLabelStore,
+        augment: Augmentation,
+        batch_size: int,
+        gaps: Sequence[int] = (1,),
+        flows: FlowStore | None = None,
+        only_agreeing: bool = False,
+        image_augment: Augmentation | None = None,
+        images_per_pair: int = 0,
+        still_share: float = 0.0,
+        num_workers: int = 0,
+        seed: int = 0,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        check_loading(batch_size, num_workers)
+        check_gaps(gaps)
+        if images_per_pair < 0:
+            raise ValueError(f"images_per_pair: 0 or more images are needed, got {images_per_pair}")
+        if not 0 <= still_share <= 1:
+            raise ValueError(f"still_share: a share from 0 to 1 is needed, got {still_share}")
+        self.videos = videos
+        self.images = images
+        self.store = store
+        self.augment = augment
+        self.batch_size = batch_size
+        self.gaps = list(gaps)
+        self.flows = flows
+        self.only_agreeing = only_agreeing
+        self.image_augment = image_augment or images.augment
+        self.images_per_pair = images_per_pair
+        self.still_share = still_share
+        self.num_workers = num_workers
+        self.seed = seed
+        self.backend = backend
+
+    def prepare_data(self) -> None:
+        """Called by Lightning on one process."""
+        self.videos.prepare()
+        self.images.prepare_data()
+
+    def setup(self, stage: str) -> None:
+        """Label what has no labels yet, and find its motion; every process takes its share."""
+        assert self.trainer is not None
+        self.images.trainer = self.trainer
+        train, val = self.videos.split("train"), self.videos.split("val")
+        place = self.trainer.global_rank, self.trainer.world_size
+        self.store.fill([*train, *val], self.trainer.strategy.root_device, *place)
+        if self.flows is not None:
+            self.flows.fill([*train, *val], self.gaps, *place)
+
+    def class_share(self) -> np.ndarray:
+        """Each class's share of the labelled pixels of the training videos, float64 (K,)."""
+        pixels_K = self.store.class_pixels(self.videos.split("train"))
+        share_K: np.ndarray = pixels_K / max(pixels_K.sum(), 1)
+        return share_K
+
+    def pairs(self, split: str, train: bool) -> FramePairs:
+        """The pairs of one split."""
+        return FramePairs(
+            self.videos.split(split),
+            self.store,
+            self.augment,
+            train,
+            gaps=self.gaps,
+            flows=self.flows,
+            only_agreeing=self.only_agreeing,
+            backend=self.backend,
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Pairs of the training videos with labelled images beside them, in an order that changes."""
+        labelled = self.images.dataset.split("train")
+        stills = StillPairs(labelled, self.image_augment)
+        samples = TemporalSamples(
+            self.pairs("train", train=True),
+            labelled,
+            self.image_augment,
+            self.images_per_pair,
+            stills,
+            self.still_share,
+        )
+        return self._loader(samples, shuffle=True)
+
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        """Pairs of the validation videos, and the labelled validation images."""
+        return [self._loader(self.pairs("val", train=False), shuffle=False), self.images.val_dataloader()]
+
+    def _loader(self, samples: Any, shuffle: bool) -> DataLoader[Any]:
+        return make_loader(
+            samples,
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            seed=self.seed,
+            shuffle=shuffle,
+            trainer=self.trainer,
+        )

@@ -1,0 +1,133 @@
+"""What is kept of a teacher's probabilities in a video, and how it is read."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facestab.labels import IGNORE_ID
+from facestab.video.label_video import LabelVideo
+from facestab.video.source import VideoSource, open_video
+
+NUM_LEVELS = 256
+"""Steps in which a share is kept: level 0 is a share of 0.5, level 255 one of 1."""
+
+
+class SoftLabel(NamedTuple):
+    """The label of a frame. A hard one has share 1, and its own class as the second.
+
+    Attributes:
+        label_HW: uint8, the best class, 255 is ignore.
+        runner_up_HW: uint8, the second class; 255 where the label is.
+        share_HW: float32, 0.5..1, p1 / (p1 + p2) of the two classes; 1 where the label is ignored.
+    """
+
+    label_HW: np.ndarray
+    runner_up_HW: np.ndarray
+    share_HW: np.ndarray
+
+
+def encode(probs_KHW: Tensor) -> np.ndarray:
+    """uint8 (3, H, W): best class, runner-up and level, which is round(255 * (2 * share - 1)).
+
+    Args:
+        probs_KHW: float; K is at least 2.
+    """
+    # max().indices is much faster than topk on a channels-first CPU tensor
+    first_HW, label_HW = probs_KHW.max(0)
+    second_HW, runner_up_HW = probs_KHW.scatter(0, label_HW[None], -1.0).max(0)
+    certainty_HW = (first_HW - second_HW) / (first_HW + second_HW)
+    level_HW = ((NUM_LEVELS - 1) * certainty_HW).round()
+    return torch.stack([label_HW, runner_up_HW, level_HW.long()]).to(torch.uint8).cpu().numpy()
+
+
+def count_levels(encoded_3HW: np.ndarray, num_classes: int) -> np.ndarray:
+    """int64 (K, 256): pixels of each best class by their level."""
+    label_HW, _, level_HW = encoded_3HW.astype(np.int64)
+    counts = np.bincount((NUM_LEVELS * label_HW + level_HW).ravel(), minlength=NUM_LEVELS * num_classes)
+    return counts.reshape(num_classes, NUM_LEVELS)
+
+
+def confident_levels(pixels_KL: np.ndarray, keep: float) -> np.ndarray:
+    """int64 (K,): the level from which a class's pixels are its most certain `keep` of all, 0 for one without pixels.
+
+    It is the highest level that leaves at least that share; pixels of one level stay together, so that it may be more.
+
+    Args:
+        pixels_KL: pixels of each class by their level, (K, 256).
+        keep: above 0, up to 1.
+    """
+    at_least_KL = pixels_KL[:, ::-1].cumsum(1)[:, ::-1]
+    total_K1 = at_least_KL[:, :1]
+    # the share times the total may be a whole number but for rounding
+    enough_KL = at_least_KL >= keep * total_K1 - 1e-6
+    return np.where(total_K1[:, 0] > 0, enough_KL.sum(1) - 1, 0)
+
+
+class PseudoLabels:
+    """The labels of one video, every frame or any. Nothing stays open, so that workers can be sent it.
+
+    Args:
+        path: a label video that `PseudoLabelStore` wrote, or true labels as `LabelVideo` takes them.
+        is_true: whether they are true ones, which are hard and all kept.
+        soft: whether the runner-up and the shares are given; else labels are hard.
+        least_level_K: the level below which pixels of a class are ignored, (K,).
+
+    Raises:
+        VideoError: when there is no such file.
+    """
+
+    def __init__(self, path: Path, is_true: bool, soft: bool, least_level_K: np.ndarray) -> None:
+        self.path = path
+        self.is_true = is_true
+        self.soft = soft
+        self.least_level_K = least_level_K
+        # decord is refused for many such files, and what it reads ahead is not wanted
+        self._source: LabelVideo | VideoSource = LabelVideo(path) if is_true else open_video(path, "pyav")
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[SoftLabel]:
+        """Labels of frames start .. stop - 1 as a slice takes them, in order."""
+        return map(self._label, self._source.frames(start, stop))
+
+    def picked(self, numbers: Sequence[int]) -> list[SoftLabel]:
+        """Labels of the frames with these numbers, in the order given.
+
+        Raises:
+            IndexError: when there is no frame of a number.
+        """
+        numbers = list(numbers)
+        if len(numbers) == 2 and numbers[1] == numbers[0] + 1:
+            return [self._label(stored) for stored in self._source.pair(numbers[0])]
+        return [self._label(self._stored(number)) for number in numbers]
+
+    def close(self) -> None:
+        """Forget the index; the next use reads it again."""
+        self._source.close()
+
+    def _stored(self, number: int) -> np.ndarray:
+        num_frames = self._source.info.num_frames
+        if not 0 <= number < num_frames:
+            raise IndexError(f"{self.path}: there is no frame {number} among {num_frames}")
+        if num_frames == 1:
+            return next(self._source.frames(0, 1))
+        # a run is decoded by all cores, which is no good in a worker; a pair by one
+        first = min(number, num_frames - 2)
+        return self._source.pair(first)[number - first]
+
+    def _label(self, stored: np.ndarray) -> SoftLabel:
+        if self.is_true:
+            return _hard(stored)
+        label_HW, runner_up_HW, level_HW = np.moveaxis(stored, -1, 0)
+        is_kept_HW = level_HW >= self.least_level_K[label_HW]
+        kept_HW = np.where(is_kept_HW, label_HW, np.uint8(IGNORE_ID))
+        if not self.soft:
+            return _hard(kept_HW)
+        share_HW = np.where(is_kept_HW, (1 + level_HW / np.float32(NUM_LEVELS - 1)) / 2, np.float32(1))
+        return SoftLabel(kept_HW, np.where(is_kept_HW, runner_up_HW, np.uint8(IGNORE_ID)), share_HW)
+
+
+def _hard(label_HW: np.ndarray) -> SoftLabel:
+    return SoftLabel(label_HW, label_HW.copy(), np.ones(label_HW.shape, np.float32))

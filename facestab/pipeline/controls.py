@@ -1,0 +1,147 @@
+"""The trained controls of stage=temporal: what the same steps buy without this or that part of the method."""
+
+import logging
+import math
+from pathlib import Path
+
+import lightning.pytorch as pl
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from omegaconf import DictConfig, OmegaConf
+
+from facestab.build import build, resolved, targets
+from facestab.data.videos import VideoSet
+from facestab.errors import SettingError
+from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
+from facestab.nets.segnet import SegNet
+from facestab.nets.weights import ModelCard, load_model, save_weights
+from facestab.pipeline.finetune import load_teacher, load_twice, make_pairs, make_stage, weight_average
+from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
+from facestab.pipeline.image import build_optional, portable_net
+from facestab.pipeline.trainer import (
+    checkpoints,
+    final_metrics,
+    log_settings,
+    make_loggers,
+    make_trainer,
+    wait_for_all,
+    weights_path,
+)
+from facestab.record import write_record
+from facestab.stages.image import ImageStage
+
+log = logging.getLogger(__name__)
+
+# what has no part in any control
+_OTHER = ("name", "paths", "logger", "w", "smoother", "flow", "method_flow", "inference", "recurrent", "controls")
+# what the labelled images alone have nothing of
+_OF_PAIRS = ("consistency", "pseudo", "teacher", "pair_flow", "pair_augment", "image_augment", "video")
+TITLES = {
+    CONTINUED: "image model after further steps",
+    FINETUNED: "control without the consistency term",
+    ORACLE: "oracle with the videos' true labels",
+}
+
+
+def control_weights(config: DictConfig, overrides: list[str], init: Path) -> dict[str, Path]:
+    """Row name to the weights of each control that `controls` lists: found, or trained once under a lock.
+
+    They depend on neither `w` nor the consistency term. `continued` is the image model after as many further steps,
+    with as many pictures each, on labelled images alone. `finetuned` learns from the pseudo-labels without the
+    consistency term, `oracle` from the videos' true labels: what accuracy alone can buy.
+
+    Raises:
+        SettingError: for a control that does not exist.
+    """
+    found = {}
+    for row in config.controls:
+        if row not in TITLES:
+            raise SettingError(f"controls: {row!r} is none of {', '.join(TITLES)}")
+        found[row] = _find_or_train(row, _configured(row, config), overrides, init)
+    return found
+
+
+def load_controls(config: DictConfig, weights: dict[str, Path]) -> dict[str, SegNet]:
+    """Row name to the network of each control that has weights."""
+    known = list(targets(resolved(config.net)))
+    nets = {row: load_model(weights[row], known)[0] for row in TITLES if row in weights}
+    return {row: net.requires_grad_(False).eval() for row, net in nets.items()}
+
+
+def _configured(row: str, config: DictConfig) -> DictConfig:
+    """The run's configuration with what makes the control."""
+    control = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    assert isinstance(control, DictConfig)
+    control.w = 1.0
+    control.consistency.w = 1.0
+    control.consistency.consistency = None
+    if row == ORACLE:
+        control.pseudo.use_true_labels = True
+    return control
+
+
+def _find_or_train(row: str, config: DictConfig, overrides: list[str], init: Path) -> Path:
+    settings = {key: value for key, value in resolved(config).items() if key not in _OTHER}
+    # only the balance of the loss is left of it
+    settings["consistency"] = {"balance": settings["consistency"]["balance"]}
+    if row == CONTINUED:
+        settings = {key: value for key, value in settings.items() if key not in _OF_PAIRS}
+        settings["temporal"] = {**settings["temporal"], "pairs": num_steps(config), "batch": _images_per_step(config)}
+    digest = fingerprint({**settings, "stage": row})
+
+    def train(folder: Path) -> None:
+        _train(row, config, folder, digest, overrides, init)
+
+    return weights_path(find_or_train(Path(config.paths.runs) / row, digest, TITLES[row], train))
+
+
+def _train(row: str, config: DictConfig, folder: Path, digest: str, overrides: list[str], init: Path) -> None:
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    image_net, net = load_twice(config, init)
+    make = _continued if row == CONTINUED else _finetuned
+    stage, card, data, length = make(config, folder, image_net, net, init)
+    open_run(folder, config, overrides)
+    with make_loggers(config, folder) as loggers:
+        monitor = ("val/miou", "max") if row == CONTINUED else ("val/loss", "min")
+        callbacks: list[Callback] = [checkpoints(folder, *monitor), *weight_average(config)]
+        trainer = make_trainer(config, folder, loggers, callbacks, **length)
+        log_settings(row, {"size": config.size, "seed": config.seed}, trainer, folder)
+        trainer.fit(stage, datamodule=data)
+    if is_main_process():
+        save_weights(weights_path(folder), net, card)
+        record = {"stage": row, "fingerprint": digest, "init": card.image_weights, "seed": config.seed}
+        write_record(folder, {**record, "size": config.size, "metrics": {row: final_metrics(trainer)}})
+    wait_for_all()
+
+
+_Parts = tuple[LightningModule, ModelCard, LightningDataModule, dict[str, int]]
+
+
+def _finetuned(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet, init: Path) -> _Parts:
+    stage = make_stage(config, net, folder, build(config.consistency), {}, {IMAGE: init})
+    data = make_pairs(config, load_teacher(config, image_net))
+    return stage, stage.card, data, {"max_epochs": config.temporal.max_epochs}
+
+
+def _continued(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet, init: Path) -> _Parts:
+    card = ModelCard("image", portable_net(config), build(config.labels).to_dict(), config.size)
+    optimizer = build(config.temporal.optimizer)
+    stage = ImageStage(net, card, optimizer, build_optional(config.temporal.scheduler))
+    data = build(config.data, batch_size=_images_per_step(config))
+    return stage, card, data, {"max_steps": num_steps(config), "max_epochs": -1}
+
+
+def _images_per_step(config: DictConfig) -> int:
+    """Pictures that go through the network in a step of the temporal stage."""
+    pairs = config.temporal.pairs
+    return int(pairs.batch_size * (2 + pairs.images_per_pair))
+
+
+def num_steps(config: DictConfig) -> int:
+    """Steps of the temporal stage of this configuration."""
+    videos: VideoSet = build(config.video)
+    videos.prepare()
+    num_pairs = sum(max(0, item.num_frames - 1) for item in videos.split("train"))
+    batches = math.ceil(num_pairs / (config.temporal.pairs.batch_size * config.trainer.devices))
+    limit = config.trainer.limit_train_batches
+    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    return max(1, batches * config.temporal.max_epochs // config.trainer.accumulate_grad_batches)
