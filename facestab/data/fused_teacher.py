@@ -1,122 +1,68 @@
-"""A teacher that averages each frame with those around it."""
+"""Teachers that look at the frames around: before the network sees a frame, or after."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import tee
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from facestab.data.teacher import Teacher, chunks, flow_settings
-from facestab.functional.fusion import fuse, photometric_weight
-from facestab.functional.warping import warp_bilinear
+from facestab.data.teacher import Teacher
+from facestab.data.temporal_fusion import TemporalFusion
 from facestab.nets.segnet import SegNet
-from facestab.video.flow import FlowBackend, VideoFrame
 
 
 class FusedTeacher:
-    """Each frame's probabilities averaged with those of the frames around, followed along the motion; see `fuse`.
-
-    A video is taken in chunks. What lies more than `reach` frames beyond a chunk is left out, which changes the frames
-    at its ends by at most decay^(reach + 1): 0.0023 for 0.7 and 16.
+    """Averages each frame's probabilities with those of the frames around.
 
     Args:
         views: makes the probabilities of a frame.
-        decay: weight of a frame per frame of distance, 0 up to, but not including, 1.
-        reach: frames beyond a chunk that are looked at, at least 1.
-        photometric_scale: difference of the pictures in grey levels of 255 above which a frame is hardly believed; see
-            `photometric_weight`. None believes all.
-        flow: the motion between adjacent frames at the network's size; None takes nothing to move, and leaves it to the
-            photometric weight to notice.
-        chunk: frames that are fused at once, at least 1: what memory allows, with 2 * reach more.
-
-    Raises:
-        ValueError: when decay, reach, photometric_scale or chunk is outside its range.
+        fusion: averages over frames.
     """
 
-    def __init__(
-        self,
-        views: Teacher,
-        decay: float = 0.7,
-        reach: int = 16,
-        photometric_scale: float | None = 12.0,
-        flow: FlowBackend | None = None,
-        chunk: int = 64,
-    ) -> None:
-        if not 0 <= decay < 1:
-            raise ValueError(f"decay: 0 <= decay < 1 is needed, got {decay}")
-        if reach < 1 or chunk < 1:
-            raise ValueError(f"reach, chunk: at least 1 frame is needed, got {reach}, {chunk}")
-        if photometric_scale is not None and not photometric_scale > 0:
-            raise ValueError(f"photometric_scale: above 0, or null, is needed, got {photometric_scale}")
+    def __init__(self, views: Teacher, fusion: TemporalFusion) -> None:
         self.views = views
-        self.decay = decay
-        self.reach = reach
-        self.photometric_scale = photometric_scale
-        self.flow = flow
-        self.chunk = chunk
+        self.fusion = fusion
 
     def settings(self) -> dict[str, Any]:
         """See `Teacher`."""
-        own = {name: getattr(self, name) for name in ("decay", "reach", "photometric_scale", "chunk")}
-        return {"teacher": "fused", "views": self.views.settings(), **own, "flow": flow_settings(self.flow)}
+        return {"teacher": "fused", "views": self.views.settings(), **self.fusion.settings()}
 
     def probabilities(
         self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
         own, given = tee(frames)
-        probs = self.views.probabilities(net, given, video, device, batch_size)
-        for held, core in chunks(self._linked(own, probs, video), self.chunk, self.reach):
-            yield from self._fuse(held)[core]
-
-    def _linked(self, frames: Iterable[np.ndarray], probs: Iterator[Tensor], video: str) -> Iterator["_Linked"]:
-        """The frames' probabilities with the motion between each and the one before, which is thus found once."""
-        before: VideoFrame | None = None
-        for index, (pixels_HWC, probs_KHW) in enumerate(zip(frames, probs, strict=True)):
-            frame = VideoFrame(video, index, pixels_HWC)
-            links = (self._motion(frame, before), self._motion(before, frame)) if before is not None else None
-            yield _Linked(probs_KHW, links)
-            before = frame
-
-    @torch.inference_mode()
-    def _motion(self, frame_a: VideoFrame, frame_b: VideoFrame) -> "_Motion":
-        a_CHW, b_CHW = (torch.from_numpy(frame.pixels_HWC).permute(2, 0, 1).float() for frame in (frame_a, frame_b))
-        weight_HW, flow_HW2 = torch.ones(a_CHW.shape[1:]), None
-        if self.flow is not None:
-            found = self.flow.correspondence(frame_a, frame_b)
-            flow_HW2 = torch.from_numpy(found.flow_HW2)
-            b_CHW, in_bounds_HW = warp_bilinear(b_CHW, flow_HW2)
-            b_CHW = torch.where(in_bounds_HW, b_CHW, a_CHW)
-            weight_HW = (torch.from_numpy(found.visible_HW) & in_bounds_HW).float()
-        if self.photometric_scale is not None:
-            weight_HW = weight_HW * photometric_weight(a_CHW, b_CHW, self.photometric_scale)
-        return _Motion(weight_HW, flow_HW2)
-
-    @torch.inference_mode()
-    def _fuse(self, held: Sequence["_Linked"]) -> Tensor:
-        # what links the first frame to the one before it leads out of what is held
-        links = [item.links for item in held[1:] if item.links is not None]
-        (previous_flow, previous_weight), (next_flow, next_weight) = (
-            _stacks([link[direction] for link in links]) for direction in (0, 1)
-        )
-        probs = [item.probs_KHW for item in held]
-        return fuse(probs, previous_flow, previous_weight, next_flow, next_weight, self.decay)
+        yield from self.fusion(own, self.views.probabilities(net, given, video, device, batch_size), video)
 
 
-class _Motion(NamedTuple):
-    weight_HW: Tensor
-    flow_HW2: Tensor | None
+class DenoisedTeacher:
+    """Averages the frames themselves before the network sees them: noise and the codec's damage change, the face stays.
 
+    An image model sees best what is as clean as its stills.
 
-def _stacks(motions: Sequence[_Motion]) -> tuple[list[Tensor] | None, list[Tensor]]:
-    """Flows, None where there are none, and weights, as `fuse` takes them."""
-    flows = [motion.flow_HW2 for motion in motions if motion.flow_HW2 is not None]
-    return flows or None, [motion.weight_HW for motion in motions]
+    Args:
+        views: makes the probabilities of a frame.
+        fusion: averages over frames.
+    """
 
+    def __init__(self, views: Teacher, fusion: TemporalFusion) -> None:
+        self.views = views
+        self.fusion = fusion
 
-class _Linked(NamedTuple):
-    probs_KHW: Tensor
-    # to the frame before and from it; None for the first frame
-    links: tuple[_Motion, _Motion] | None
+    def settings(self) -> dict[str, Any]:
+        """See `Teacher`."""
+        return {"teacher": "denoised", "views": self.views.settings(), **self.fusion.settings()}
+
+    def probabilities(
+        self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
+    ) -> Iterator[Tensor]:
+        """See `Teacher`."""
+        yield from self.views.probabilities(net, self._denoised(frames, video), video, device, batch_size)
+
+    def _denoised(self, frames: Iterable[np.ndarray], video: str) -> Iterator[np.ndarray]:
+        own, given = tee(frames)
+        maps = (torch.from_numpy(frame_HWC).permute(2, 0, 1).float() for frame_HWC in given)
+        for mean_CHW in self.fusion(own, maps, video):
+            yield mean_CHW.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()

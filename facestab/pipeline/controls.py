@@ -32,7 +32,19 @@ from facestab.stages.image import ImageStage
 log = logging.getLogger(__name__)
 
 # what has no part in any control
-_OTHER = ("name", "paths", "logger", "w", "smoother", "flow", "method_flow", "inference", "recurrent", "controls")
+_OTHER = (
+    "name",
+    "paths",
+    "logger",
+    "w",
+    "smoother",
+    "flow",
+    "method_flow",
+    "inference",
+    "recurrent",
+    "controls",
+    "split",
+)
 # what the labelled images alone have nothing of
 _OF_PAIRS = ("consistency", "pseudo", "teacher", "pair_flow", "pair_augment", "image_augment", "video")
 TITLES = {
@@ -42,22 +54,25 @@ TITLES = {
 }
 
 
+def check_controls(config: DictConfig) -> None:
+    """Refuse controls that do not exist.
+
+    Raises:
+        SettingError: naming the first.
+    """
+    for row in config.controls:
+        if row not in TITLES:
+            raise SettingError(f"controls: {row!r} is none of {', '.join(TITLES)}")
+
+
 def control_weights(config: DictConfig, overrides: list[str], init: Path) -> dict[str, Path]:
     """Row name to the weights of each control that `controls` lists: found, or trained once under a lock.
 
     They depend on neither `w` nor the consistency term. `continued` is the image model after as many further steps,
     with as many pictures each, on labelled images alone. `finetuned` learns from the pseudo-labels without the
     consistency term, `oracle` from the videos' true labels: what accuracy alone can buy.
-
-    Raises:
-        SettingError: for a control that does not exist.
     """
-    found = {}
-    for row in config.controls:
-        if row not in TITLES:
-            raise SettingError(f"controls: {row!r} is none of {', '.join(TITLES)}")
-        found[row] = _find_or_train(row, _configured(row, config), overrides, init)
-    return found
+    return {row: _find_or_train(row, _configured(row, config), overrides, init) for row in config.controls}
 
 
 def load_controls(config: DictConfig, weights: dict[str, Path]) -> dict[str, SegNet]:

@@ -11,9 +11,10 @@ from facestab.build import build, resolved
 from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
 from facestab.data.videos import VideoSet
+from facestab.errors import SettingError
 from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import save_weights
-from facestab.pipeline.controls import control_weights, load_controls
+from facestab.pipeline.controls import check_controls, control_weights, load_controls
 from facestab.pipeline.finetune import check_motion, load_teacher, load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.image import image_weights
@@ -44,9 +45,12 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     if is_finished(folder, digest):
         log.info("%s is finished already", folder)
         return
+    if config.split not in ("test", "val"):
+        raise SettingError(f"split: test or val is needed, got {config.split!r}")
     check_motion(config)
+    check_controls(config)
     loss = build(config.consistency)
-    weights = _weights(config, overrides)
+    weights = _weights(config, folder, overrides)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     image_net, net = load_twice(config, weights[IMAGE])
     controls = {IMAGE: image_net, **load_controls(config, weights)}
@@ -66,7 +70,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         trainer.fit(stage, datamodule=data)
         training = final_metrics(trainer)
         log.info("temporal stage: %d epochs, L = %.4f; predicting", trainer.current_epoch, training["train/loss"])
-        trainer.predict(stage, datamodule=PredictionData(videos.split("test")), return_predictions=False)
+        trainer.predict(stage, datamodule=PredictionData(videos.split(config.split)), return_predictions=False)
         origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(weights[IMAGE], folder)}
         outcome = {"epochs": config.temporal.max_epochs, "training": training}
         record = {**origin, **settings, **outcome, **inference.record()}
@@ -76,9 +80,11 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     finish(record, folder)
 
 
-def _weights(config: DictConfig, overrides: list[str]) -> dict[str, Path]:
+def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Path]:
     """Row name to weights: the image model and the trained controls, each found or trained."""
     init = image_weights(config, overrides)
+    # what does not fit together shows before hours go into the controls
+    make_stage(config, load_twice(config, init)[1], folder, None, {}, {IMAGE: init})
     weights = {IMAGE: init}
     weights.update(control_weights(config, overrides, init))
     if wants_recurrent(config):

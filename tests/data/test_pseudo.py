@@ -15,6 +15,7 @@ from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.pseudo_labels import PseudoLabels, confident_levels, count_levels, encode
 from facestab.data.synthetic.sets import SyntheticVideos
 from facestab.data.teacher import FrameTeacher
+from facestab.data.temporal_fusion import TemporalFusion
 from facestab.data.videos import VideoItem
 from facestab.data.vote_teacher import VoteTeacher
 from facestab.errors import FacestabError, VideoError
@@ -131,8 +132,8 @@ def test_another_model_size_or_teacher_never_reads_these_labels(items, make_stor
     views = FrameTeacher(face11)
     teachers = [
         FrameTeacher(face11, flip=True),
-        FusedTeacher(views),
-        FusedTeacher(views, decay=0.5),
+        FusedTeacher(views, TemporalFusion()),
+        FusedTeacher(views, TemporalFusion(decay=0.5)),
         VoteTeacher(views),
     ]
     others = [make_store(seed=1), make_store(size=32), *(make_store(teacher=teacher) for teacher in teachers)]
@@ -334,7 +335,8 @@ def test_every_choice_of_the_configuration_labels_videos(compose_config, items, 
 
 def test_motion_may_help_to_make_labels(compose_config, items, tmp_path):
     for choice in ("fused", "vote"):
-        overrides = ["pseudo.teacher.flow=${flow}", f"pseudo={choice}", f"paths.cache={tmp_path}", "size=48"]
+        place = "pseudo.teacher.flow" if choice == "vote" else "pseudo.teacher.fusion.flow"
+        overrides = [f"{place}=${{flow}}", f"pseudo={choice}", f"paths.cache={tmp_path}", "size=48"]
         store = build(compose_config("stage=temporal", *overrides).pseudo, net=tiny_net())
         assert store.teacher.settings()["flow"]["name"] == "dis_medium"
         store.fill(items[:1], CPU)

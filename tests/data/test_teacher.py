@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from facestab.data.fused_teacher import FusedTeacher
 from facestab.data.teacher import FrameTeacher
+from facestab.data.temporal_fusion import TemporalFusion
 from facestab.data.vote_teacher import VoteTeacher
 from facestab.labels import LabelSet
 from facestab.video.flow import DisFlow
@@ -67,23 +68,26 @@ def test_mirrored_and_scaled_views_are_averaged():
 def test_every_frame_has_one_result_in_order_however_long_the_video_is(num_frames, chunk, reach):
     frames, views = noisy_video(num_frames), FrameTeacher(LABELS)
     # a decay of 0: each frame for itself
-    fused = seen(FusedTeacher(views, decay=0.0, reach=reach, chunk=chunk), frames)
+    fused = seen(FusedTeacher(views, TemporalFusion(decay=0.0, reach=reach, chunk=chunk)), frames)
     torch.testing.assert_close(fused, seen(views, frames))
     assert len(seen(VoteTeacher(views, radius=reach), frames)) == num_frames
 
 
 def test_settings_tell_teachers_apart():
     views = FrameTeacher(LABELS)
+    fusions: list[dict] = [{}, {"decay": 0.5}, {"reach": 3}, {"photometric_scale": None}]
+    fusions += [{"flow": DisFlow()}, {"flow": DisFlow(max_side=80)}]
+    mirrored = FrameTeacher(LABELS, flip=True)
     teachers = [
-        *(views, FrameTeacher(LABELS, flip=True), FrameTeacher(LABELS, scales=[1, 2])),
+        *(views, mirrored, FrameTeacher(LABELS, scales=[1, 2])),
         FrameTeacher(LabelSet(LABELS.names, LABELS.palette), flip=True),
-        *(FusedTeacher(views), FusedTeacher(views, decay=0.5), FusedTeacher(views, reach=3)),
-        *(FusedTeacher(views, photometric_scale=None), FusedTeacher(FrameTeacher(LABELS, flip=True))),
-        *(FusedTeacher(views, flow=DisFlow()), FusedTeacher(views, flow=DisFlow(max_side=80))),
+        *(FusedTeacher(views, TemporalFusion(**settings)) for settings in fusions),
+        FusedTeacher(mirrored, TemporalFusion()),
         *(VoteTeacher(views), VoteTeacher(views, radius=3), VoteTeacher(views, flow=DisFlow())),
     ]
     assert len({str(teacher.settings()) for teacher in teachers}) == len(teachers)
-    assert FusedTeacher(views).settings() == FusedTeacher(FrameTeacher(LABELS, scales=[1])).settings()
+    same = FusedTeacher(FrameTeacher(LABELS, scales=[1]), TemporalFusion())
+    assert FusedTeacher(views, TemporalFusion()).settings() == same.settings()
 
 
 @pytest.mark.parametrize("scales", [[], [1.0, 0.0]])

@@ -78,7 +78,7 @@ def measured(compose_config, tmp_path_factory):
         return stage.net
 
     image_net = train_images(tiny_net(num_classes=3), IMAGE_STEPS, 8, config.image)
-    steps = 12 * 15 // PAIRS_PER_STEP * 3
+    steps = 12 * 15 // PAIRS_PER_STEP * 5
     continued = train_images(copy.deepcopy(image_net), steps, 3 * PAIRS_PER_STEP, config.temporal)
     net = copy.deepcopy(image_net)
     stage = TemporalStage(
