@@ -247,6 +247,19 @@ def test_the_report_prints_the_table_and_writes_the_page(home):
 
 
 MISTAKES = [
+    (["stage=temporal", "net=tiny", "init=WEIGHTS", "teacher=missing.ckpt"], "missing.ckpt: no such checkpoint"),
+    (["stage=temporal", "controls=[finetune]"], "controls: 'finetune' is none of continued, finetuned, oracle"),
+    (["stage=temporal", "split=all"], "split: test or val is needed, got 'all'"),
+    (["stage=temporal", "consistency=softmax_l1_warped"], "needs motion; add flow@pair_flow=farneback"),
+    (["stage=temporal", "consistency.balance=2"], "balance: a number from 0 to 1 is needed, got 2"),
+    (
+        ["stage=temporal", "net=tiny", "init=WEIGHTS", "pseudo.teacher.fusion.decay=1"],
+        "decay: 0 <= decay < 1 is needed, got 1",
+    ),
+    (
+        ["stage=temporal", "net=tiny", "init=WEIGHTS", "temporal.pairs.gaps=[0]"],
+        "gaps: whole numbers of at least 1 frame are needed",
+    ),
     (["stage=image", "w=0.5"], "'w'"),
     (["stage=nothing"], "nothing"),
     ([], "stage"),

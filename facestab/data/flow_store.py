@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from facestab.data.videos import VideoItem, content_hash
 from facestab.nets.inference import resize_frames
-from facestab.video.flow import FlowBackend, VideoFrame
+from facestab.video.flow import FlowBackend, VideoFrame, flow_settings
 from facestab.video.source import open_video
 
 log = logging.getLogger(__name__)
@@ -84,10 +84,7 @@ class FlowStore:
 
 
 def _settings_digest(flow: FlowBackend) -> str:
-    # what begins with _ is the backend's state, which may change while it works
-    public = {name: value for name, value in vars(flow).items() if not name.startswith("_")}
-    settings = {name: value for name, value in public.items() if isinstance(value, (str, int, float, bool))}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps(flow_settings(flow), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _save(path: Path, array: np.ndarray) -> None:

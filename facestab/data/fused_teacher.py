@@ -13,13 +13,15 @@ from facestab.data.temporal_fusion import TemporalFusion
 from facestab.nets.segnet import SegNet
 
 
-class FusedTeacher:
-    """Averages each frame's probabilities with those of the frames around.
+class _AroundTeacher:
+    """What both have: another teacher, and how frames around are averaged.
 
     Args:
         views: makes the probabilities of a frame.
         fusion: averages over frames.
     """
+
+    name: str
 
     def __init__(self, views: Teacher, fusion: TemporalFusion) -> None:
         self.views = views
@@ -27,7 +29,13 @@ class FusedTeacher:
 
     def settings(self) -> dict[str, Any]:
         """See `Teacher`."""
-        return {"teacher": "fused", "views": self.views.settings(), **self.fusion.settings()}
+        return {"teacher": self.name, "views": self.views.settings(), **self.fusion.settings()}
+
+
+class FusedTeacher(_AroundTeacher):
+    """Averages each frame's probabilities with those of the frames around."""
+
+    name = "fused"
 
     def probabilities(
         self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
@@ -37,23 +45,13 @@ class FusedTeacher:
         yield from self.fusion(own, self.views.probabilities(net, given, video, device, batch_size), video)
 
 
-class DenoisedTeacher:
+class DenoisedTeacher(_AroundTeacher):
     """Averages the frames themselves before the network sees them: noise and the codec's damage change, the face stays.
 
     An image model sees best what is as clean as its stills.
-
-    Args:
-        views: makes the probabilities of a frame.
-        fusion: averages over frames.
     """
 
-    def __init__(self, views: Teacher, fusion: TemporalFusion) -> None:
-        self.views = views
-        self.fusion = fusion
-
-    def settings(self) -> dict[str, Any]:
-        """See `Teacher`."""
-        return {"teacher": "denoised", "views": self.views.settings(), **self.fusion.settings()}
+    name = "denoised"
 
     def probabilities(
         self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int

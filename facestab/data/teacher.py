@@ -12,7 +12,6 @@ from torch import Tensor
 from facestab.labels import LabelSet
 from facestab.nets.inference import frame_batches, predict_logits
 from facestab.nets.segnet import SegNet
-from facestab.video.flow import FlowBackend
 
 _Item = TypeVar("_Item")
 
@@ -114,11 +113,3 @@ def chunks(items: Iterable[_Item], size: int, margin: int) -> Iterator[tuple[lis
             held = held[num_done - num_before :]
     if len(held) > num_before:
         yield held, slice(num_before, None)
-
-
-def flow_settings(flow: FlowBackend | None) -> dict[str, Any] | None:
-    """What a backend shows of its settings: its public numbers and names."""
-    if flow is None:
-        return None
-    known = (bool, int, float, str)
-    return {key: value for key, value in vars(flow).items() if isinstance(value, known) and not key.startswith("_")}

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facestab.data.teacher import chunks, flow_settings
+from facestab.data.teacher import chunks
 from facestab.functional.fusion import fuse, photometric_weight
 from facestab.functional.warping import warp_bilinear
-from facestab.video.flow import FlowBackend, VideoFrame
+from facestab.video.flow import FlowBackend, VideoFrame, flow_settings
 
 
 class TemporalFusion:

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facestab.data.teacher import Teacher, chunks, flow_settings
+from facestab.data.teacher import Teacher, chunks
 from facestab.functional.fusion import vote
 from facestab.functional.warping import warp_labels
 from facestab.nets.segnet import SegNet
-from facestab.video.flow import FlowBackend, VideoFrame
+from facestab.video.flow import FlowBackend, VideoFrame, flow_settings
 
 
 class VoteTeacher:

@@ -84,7 +84,9 @@ def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str
     """Row name to weights: the image model and the trained controls, each found or trained."""
     init = image_weights(config, overrides)
     # what does not fit together shows before hours go into the controls
-    make_stage(config, load_twice(config, init)[1], folder, None, {}, {IMAGE: init})
+    image_net, net = load_twice(config, init)
+    make_pairs(config, load_teacher(config, image_net))
+    make_stage(config, net, folder, None, {}, {IMAGE: init})
     weights = {IMAGE: init}
     weights.update(control_weights(config, overrides, init))
     if wants_recurrent(config):

@@ -68,6 +68,14 @@ def no_flow() -> None:
     """No backend: what would need motion is left out."""
 
 
+def flow_settings(flow: FlowBackend | None) -> dict[str, Any] | None:
+    """What a backend shows of its settings: its public numbers and names; what begins with _ may change as it works."""
+    if flow is None:
+        return None
+    known = (bool, int, float, str)
+    return {key: value for key, value in vars(flow).items() if isinstance(value, known) and not key.startswith("_")}
+
+
 class EstimatedFlow(ABC):
     """A backend that looks at the pixels alone; visibility by the forward-backward check of `visible_mask`.
 
