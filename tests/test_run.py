@@ -301,7 +301,11 @@ def test_a_mistake_is_one_clear_line(home, arguments, message, capsys, monkeypat
 
 
 def test_a_command_that_fails_exits_with_1(home):
-    for arguments, message in MISTAKES[:2]:
+    mistakes = {
+        "missing.ckpt: no such checkpoint": ("stage=predict", "ckpt=missing.ckpt", "video.source=x.mp4"),
+        "w must be": ("stage=temporal", "w=-1"),
+    }
+    for message, arguments in mistakes.items():
         done = facestab(*arguments, cwd=home)
         assert done.returncode == 1
         assert message in done.stderr.splitlines()[-1]
