@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facestab.functional import distances
+from facestab.functional.pixel_weights import rare_class_weight, thin_part_weight
 from facestab.functional.regions import boundary_band
 from facestab.functional.warping import warp_bilinear, warp_labels
 from facestab.labels import IGNORE_ID
@@ -29,8 +30,8 @@ _DISTANCES = {
     )
 }
 _OF_PROBABILITIES = ("total_variation", "jensen_shannon", "disagreement")
-# how far the weights of a boundary and of a rare class reach
-_REACH_PX = 2
+# how far the weights of a boundary, a rare class and a thin part reach
+REACH_PX = 2
 
 
 class Consistency(nn.Module):
@@ -55,6 +56,9 @@ class Consistency(nn.Module):
         rare: a class whose share of the labelled pixels is less than this has the weight share / rare. A pixel has the
             smallest weight within 2 px of it, by the first frame's labels, so that thin parts are not smoothed away.
             From 0 to 1; more than 0 needs class shares.
+        thin: a pixel whose label holds less than this share of the window around it, an eighth of the picture's shorter
+            side wide, has the weight (share / thin)^2, and so have its neighbours within 2 px: what is thin or small
+            stays even when its class is not rare, as glasses and fingers that are background. 0 to 1; 0: left out.
         match_change: compare the change of the probabilities, p2 - p1, with that of the labels, on pixels with a valid
             label in both frames (the temporal gradient matching of Video Depth Anything, CVPR 2025). For the distance
             total_variation and the level probabilities.
@@ -73,6 +77,7 @@ class Consistency(nn.Module):
         stop_gradient: str = "none",
         boundary: float = 1.0,
         rare: float = 0.0,
+        thin: float = 0.0,
         match_change: bool = False,
     ) -> None:
         super().__init__()
@@ -80,7 +85,7 @@ class Consistency(nn.Module):
         _check_name("level", level, ("features", "logits", "probabilities"))
         _check_name("where", where, ("everywhere", "unchanged"))
         _check_name("stop_gradient", stop_gradient, ("none", "second", "certain"))
-        _check_numbers(temperature, boundary, rare)
+        _check_numbers(temperature, boundary, rare, thin)
         _check_together(distance, level, temperature, warp, match_change)
         self.distance = distance
         self.level = level
@@ -90,6 +95,7 @@ class Consistency(nn.Module):
         self.stop_gradient = stop_gradient
         self.boundary = float(boundary)
         self.rare = rare
+        self.thin = thin
         self.match_change = match_change
 
     def forward(
@@ -154,25 +160,18 @@ class Consistency(nn.Module):
         if self.match_change:
             weight_BHW = weight_BHW * ((labels_1_BHW != IGNORE_ID) & (labels_2_BHW != IGNORE_ID))
         if self.boundary != 1:
-            weight_BHW = weight_BHW * torch.where(boundary_band(labels_1_BHW.byte(), _REACH_PX), self.boundary, 1.0)
+            weight_BHW = weight_BHW * torch.where(boundary_band(labels_1_BHW.byte(), REACH_PX), self.boundary, 1.0)
         if self.rare > 0:
             if class_share_K is None:
                 raise ValueError("class shares: they are needed for a consistency with rare > 0, got none")
-            weight_BHW = weight_BHW * _rare_weight(labels_1_BHW, class_share_K, self.rare)
+            weight_BHW = weight_BHW * rare_class_weight(labels_1_BHW, class_share_K, self.rare, REACH_PX)
+        if self.thin > 0:
+            weight_BHW = weight_BHW * thin_part_weight(labels_1_BHW, self.thin, REACH_PX)
         return weight_BHW
 
     def extra_repr(self) -> str:
         """What is compared and how, for print(module)."""
         return f"{self.distance}, {self.level}, warp={self.warp}, where={self.where}, stop={self.stop_gradient}"
-
-
-def _rare_weight(labels_BHW: Tensor, class_share_K: Tensor, rare: float) -> Tensor:
-    """Smallest weight of a class around each pixel, (B, H, W); ignored pixels lower no weight."""
-    weight_K = (class_share_K / rare).clamp(max=1)
-    ignored_BHW = labels_BHW == IGNORE_ID
-    weight_BHW = torch.where(ignored_BHW, 1.0, weight_K[torch.where(ignored_BHW, 0, labels_BHW)])
-    # the smallest of a window is the largest of the negative; what lies outside of the picture counts as -inf
-    return -F.max_pool2d(-weight_BHW[:, None], 2 * _REACH_PX + 1, stride=1, padding=_REACH_PX)[:, 0]
 
 
 def _label_change(pair: FramePairBatch, like_BKHW: Tensor) -> Tensor:
@@ -205,13 +204,14 @@ def _check_name(name: str, value: str, known: Iterable[str]) -> None:
         raise ValueError(f"{name}: one of {', '.join(known)} is needed, got {value}")
 
 
-def _check_numbers(temperature: float, boundary: float, rare: float) -> None:
+def _check_numbers(temperature: float, boundary: float, rare: float, thin: float) -> None:
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature: a finite number > 0 is needed, got {temperature}")
     if not (math.isfinite(boundary) and boundary >= 0):
         raise ValueError(f"boundary: a finite number >= 0 is needed, got {boundary}")
-    if not 0 <= rare <= 1:
-        raise ValueError(f"rare: a number from 0 to 1 is needed, got {rare}")
+    for name, value in (("rare", rare), ("thin", thin)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name}: a number from 0 to 1 is needed, got {value}")
 
 
 def _check_together(distance: str, level: str, temperature: float, warp: bool, match_change: bool) -> None:

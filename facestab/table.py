@@ -42,8 +42,12 @@ def row_title(row: str) -> str:
 
 
 def headline(record: Mapping[str, Any]) -> Table:
-    """The table of a record; a dash where there is no value. A + stands before what smooths the image model."""
-    keys = [VIDEO_KEYS[name] for name in HEADLINE]
+    """The table of a record; a dash where there is no value, no column where no row has one.
+
+    A + stands before what smooths the image model.
+    """
+    measured = {name for values in record["metrics"].values() for name in values}
+    keys = [VIDEO_KEYS[name] for name in HEADLINE if name in measured]
     table = Table(title=None, show_lines=False)
     table.add_column("row", no_wrap=True)
     for key in keys:

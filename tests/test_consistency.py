@@ -289,6 +289,17 @@ def test_rare_classes_and_what_lies_near_them_weigh_by_their_share():
     torch.testing.assert_close(got, (variation(outputs) * weight).mean(), rtol=1e-6, atol=0)
 
 
+def test_thin_parts_of_a_common_class_weigh_less():
+    outputs, labels = make_outputs(size=(32, 32)), torch.zeros(2, 2, 32, 32).long()
+    labels[:, :, :, 16:] = 1
+    labels[:, :, :, 8] = 2
+    weight = torch.ones(32, 32, dtype=torch.float64)
+    # a line of one pixel holds a fifth of a window of 5 px; the boundary of two halves never less than two fifths
+    weight[:, 6:11] = (0.2 / 0.4) ** 2
+    got = Consistency(**PROBABILITIES, thin=0.4)(*outputs, make_pair(labels))
+    torch.testing.assert_close(got, (variation(outputs) * weight).mean(), rtol=1e-6, atol=0)
+
+
 def test_weights_multiply():
     outputs, labels = make_outputs(size=(6, 12)), torch.zeros(2, 2, 6, 12).long()
     labels[:, :, :, 5:] = 1
@@ -361,6 +372,7 @@ def test_half_precision_is_computed_in_single_precision(dtype):
         ({"boundary": -1.0}, "boundary: .*got -1.0"),
         ({"boundary": float("inf")}, "boundary: .*got inf"),
         ({"rare": -0.1}, "rare: a number from 0 to 1 is needed, got -0.1"),
+        ({"thin": 2.0}, "thin: a number from 0 to 1 is needed, got 2.0"),
         ({"rare": 1.5}, "rare: a number from 0 to 1 is needed, got 1.5"),
         ({"distance": "total_variation"}, "level: probabilities is needed for .*total_variation, got features"),
         ({"distance": "jensen_shannon", "level": "logits"}, "level: probabilities .*got logits"),

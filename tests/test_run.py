@@ -72,6 +72,8 @@ def test_the_record_has_every_row_with_known_keys(home):
         assert {"flicker/aba", "flicker/switch", "tc/masked", "tc/coverage", "val/miou"} <= set(values)
         assert row == "truth" or values["time/ms_per_frame"] > 0
     assert record["metrics"]["truth"]["val/miou"] == 1
+    measured = {row for row, values in record["metrics"].items() if "stills/miou" in values}
+    assert measured == {"image", "continued", "finetuned", "stabilized"}
     assert record["metrics"]["frozen"]["flicker/switch"] == 0
     assert all(is_known_key(key) for key in record["training"])
 

@@ -19,6 +19,7 @@ from facestab.pipeline.finetune import check_motion, load_teacher, load_twice, m
 from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.image import image_weights
 from facestab.pipeline.recurrent import RECURRENT, recurrent_weights
+from facestab.pipeline.stills import score_stills
 from facestab.pipeline.trainer import (
     checkpoints,
     final_metrics,
@@ -72,8 +73,11 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         log.info("temporal stage: %d epochs, L = %.4f; predicting", trainer.current_epoch, training["train/loss"])
         trainer.predict(stage, datamodule=PredictionData(videos.split(config.split)), return_predictions=False)
         origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(weights[IMAGE], folder)}
+        stills = score_stills(trainer, stage, build(config.data), config.split)
         outcome = {"epochs": config.temporal.max_epochs, "training": training}
         record = {**origin, **settings, **outcome, **inference.record()}
+        for row, values in stills.items():
+            record["metrics"][row].update(values)
         log_videos(loggers, record, folder)
     if is_main_process():
         save_weights(weights_path(folder), stage.net, stage.card)

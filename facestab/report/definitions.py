@@ -3,6 +3,7 @@
 DEFINITIONS = {
     "val/miou": "mean over the classes present of TP / (TP + FP + FN), against the true labels",
     "val/boundary_f": "F1 of the classes' contour pixels; one is right when the true contour is near",
+    "stills/miou": "the same on the labelled still images of the split",
     "flicker/aba": "share of pixels whose label leaves for one frame and comes back, S[t-1] = S[t+1] but not S[t]; "
     "of a class, share of the pixels that it holds before and after",
     "flicker/static": "share of the pixels where the picture does not change whose label does",

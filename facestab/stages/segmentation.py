@@ -63,6 +63,8 @@ class SegmentationStage(LightningModule):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.scores = SegmentationScores(card.label_set.names)
+        # in a dict: the networks beside the one in training have no place among its modules
+        self._test_scores: dict[str, SegmentationScores] = {}
         self.frames_per_batch = frames_per_batch
         self.frame_size = frame_size or card.size
 
@@ -102,6 +104,25 @@ class SegmentationStage(LightningModule):
         values = {name: value.float() for name, value in self.scores.compute().items()}
         self.scores.reset()
         self.log_dict({name: value for name, value in values.items() if not value.isnan()})
+
+    def on_test_start(self) -> None:
+        """Starts the accuracy of every row anew."""
+        self._test_scores = {row: SegmentationScores(self.scores.class_names).to(self.device) for row in self.rows}
+        for net in self.rows.values():
+            net.to(self.device).eval()
+
+    def test_step(self, batch: ImageBatch, batch_idx: int) -> None:
+        """Adds labelled images to the accuracy of every row."""
+        for row, net in self.rows.items():
+            self._test_scores[row].update(net(batch.images_BCHW).logits_BKHW.max(1).indices, batch.labels_BHW)
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the accuracy of every row as `<row>/stills/miou`, `<row>/stills/iou/<class>`, and so on."""
+        for row, scores in self._test_scores.items():
+            values = {
+                key.replace("val/", f"{row}/stills/", 1): value.float() for key, value in scores.compute().items()
+            }
+            self.log_dict({key: value for key, value in values.items() if not value.isnan()})
 
     def on_predict_start(self) -> None:
         """One frame through every network before the first is timed: first calls allocate and choose algorithms."""
