@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from facestab.build import build
 from facestab.data.synthetic import Clip, Conditions, identity_seed, labelled_image
 from facestab.data.synthetic.sets import FIRST_CLIP_IDENTITY, FPS, SyntheticImages, SyntheticVideos
 from facestab.labels import LabelSet
@@ -82,9 +83,36 @@ def test_other_settings_have_another_cache(face11, tmp_path):
     assert len(folders) == 4
 
 
-def test_another_label_set_or_an_empty_split_is_refused(tmp_path, face11):
-    two = LabelSet(["background", "person"], [[0, 0, 0], [9, 9, 9]])
-    with pytest.raises(ValueError, match="11 classes of face11"):
-        SyntheticImages(str(tmp_path), two, size=32, num_train=1, num_val=1, num_test=1)
+COARSE = {0: [0], 1: [1, 2, 3, 6], 2: [4, 5], 3: [7, 8, 9], 4: [10]}
+
+
+def test_a_coarser_label_set_sees_the_same_faces_with_merged_classes(compose_config, face11, tmp_path):
+    coarse5 = build(compose_config("stage=image", "labels=coarse5").labels)
+    numbers = {"num_train": 1, "num_val": 1, "num_test": 1}
+    found = []
+    for labels in (face11, coarse5):
+        images = SyntheticImages(str(tmp_path), labels, size=48, **numbers)
+        videos = SyntheticVideos(str(tmp_path), labels, size=48, num_frames=3, **numbers)
+        images.prepare()
+        videos.prepare()
+        (item,) = videos.split("test")
+        with open_video(item.path) as source:
+            frames = np.stack(list(source.frames()))
+        found.append((*images.split("train")[0], frames, np.stack(list(read_labels(item.truth)))))
+    (still, fine, frames, fine_clip), (same_still, coarse, same_frames, coarse_clip) = found
+    np.testing.assert_array_equal(still, same_still)
+    np.testing.assert_array_equal(frames, same_frames)
+    for before, after in ((fine, coarse), (fine_clip, coarse_clip)):
+        for id, parts in COARSE.items():
+            np.testing.assert_array_equal(after == id, np.isin(before, parts))
+
+
+def test_other_things_than_faces_or_an_empty_split_are_refused(tmp_path, face11):
+    cats = LabelSet(["background", "person", "cat"], [[0, 0, 0], [9, 9, 9], [1, 1, 1]])
+    with pytest.raises(ValueError, match="has nothing that is called cat"):
+        SyntheticImages(str(tmp_path), cats, size=32, num_train=1, num_val=1, num_test=1)
+    parts = LabelSet(["background", "skin"], [[0, 0, 0], [9, 9, 9]])
+    with pytest.raises(ValueError, match="hair needs one of the names hair, person"):
+        SyntheticImages(str(tmp_path), parts, size=32, num_train=1, num_val=1, num_test=1)
     with pytest.raises(ValueError, match="num_val must be at least 1"):
         SyntheticImages(str(tmp_path), face11, size=32, num_train=1, num_val=0, num_test=1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from facestab.data.synthetic.cache import cache_folder, cache_lock, render_all
+from facestab.data.synthetic.classes import FACE11, class_lut
 from facestab.data.synthetic.clip import Clip
 from facestab.data.synthetic.conditions import Conditions
 from facestab.data.synthetic.images import labelled_image
@@ -15,18 +16,20 @@ from facestab.labels import LabelSet
 from facestab.types import VideoInfo
 from facestab.video.sink import VideoSink
 
-FACE_CLASSES = 11
 FPS = Fraction(25)
 # persons of the stills come first in a split, persons of the clips from here on
 FIRST_CLIP_IDENTITY = 100_000
 
 
-def _check(labels: LabelSet, numbers: dict[str, int]) -> None:
-    if labels.num_classes != FACE_CLASSES:
-        raise ValueError(f"the synthetic world has the {FACE_CLASSES} classes of face11, got {labels.num_classes}")
+def _check(numbers: dict[str, int]) -> None:
     for name, number in numbers.items():
         if number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
+
+
+def _of_labels(labels: LabelSet) -> dict[str, tuple[str, ...]]:
+    """What tells a cache of other classes from that of the world's own."""
+    return {} if labels.names == FACE11 else {"labels": labels.names}
 
 
 class SyntheticImages:
@@ -34,19 +37,20 @@ class SyntheticImages:
 
     Args:
         root: folder of the cache.
-        labels: must be the 11 face classes.
+        labels: the classes of face11, or coarser ones, see `class_lut`.
         size: height and width in pixels.
         num_train: images of the training split.
         num_val: images of the validation split.
         num_test: images of the test split.
 
     Raises:
-        ValueError: for another label set, or a split without images.
+        ValueError: for a label set of other things, or a split without images.
     """
 
     def __init__(self, root: str, labels: LabelSet, size: int, num_train: int, num_val: int, num_test: int) -> None:
         self.numbers = {"train": num_train, "val": num_val, "test": num_test}
-        _check(labels, {f"num_{name}": number for name, number in self.numbers.items()})
+        _check({f"num_{name}": number for name, number in self.numbers.items()})
+        self.lut = class_lut(labels)
         self.size = size
         self.folder = cache_folder(root, kind="images", size=size, numbers=self.numbers)
 
@@ -62,7 +66,7 @@ class SyntheticImages:
     def split(self, name: str) -> "Stills":
         """The images of one split, all in memory: 64 KiB each at 128 pixels."""
         with np.load(self.folder / f"{name}.npz") as arrays:
-            return Stills(arrays["images"], arrays["labels"])
+            return Stills(arrays["images"], self.lut[arrays["labels"]])
 
 
 class Stills:
@@ -86,7 +90,7 @@ class SyntheticVideos:
 
     Args:
         root: folder of the cache.
-        labels: must be the 11 face classes.
+        labels: the classes of face11, or coarser ones, see `class_lut`.
         size: height and width in pixels.
         num_frames: of each clip.
         num_train: clips of the training split.
@@ -94,17 +98,18 @@ class SyntheticVideos:
         num_test: clips of the test split.
 
     Raises:
-        ValueError: for another label set, or a split without clips.
+        ValueError: for a label set of other things, or a split without clips.
     """
 
     def __init__(
         self, root: str, labels: LabelSet, size: int, num_frames: int, num_train: int, num_val: int, num_test: int
     ) -> None:
         self.numbers = {"train": num_train, "val": num_val, "test": num_test}
-        _check(labels, {"num_frames": num_frames, **{f"num_{name}": n for name, n in self.numbers.items()}})
+        _check({"num_frames": num_frames, **{f"num_{name}": n for name, n in self.numbers.items()}})
+        self.lut = class_lut(labels)
         self.size = size
         self.num_frames = num_frames
-        self.folder = cache_folder(root, kind="videos", size=size, num_frames=num_frames)
+        self.folder = cache_folder(root, kind="videos", size=size, num_frames=num_frames, **_of_labels(labels))
 
     def clip(self, item: VideoItem) -> Clip:
         """The world behind one of the videos: its exact flow and occlusion."""
@@ -135,7 +140,7 @@ class SyntheticVideos:
         with VideoSink(labels, FPS, codec="labels") as label_sink, VideoSink(frames, FPS, codec="ffv1_rgb") as sink:
             for t in range(clip.num_frames):
                 sink.write(clip.frame(t))
-                label_sink.write(clip.labels(t))
+                label_sink.write(self.lut[clip.labels(t)])
         return clip.num_frames
 
     def split(self, name: str) -> list[VideoItem]:
