@@ -262,6 +262,9 @@ MISTAKES = [
         ["stage=temporal", "net=tiny", "init=WEIGHTS", "temporal.pairs.gaps=[0]"],
         "gaps: whole numbers of at least 1 frame are needed",
     ),
+    # there is no image model of this size, and none is trained for settings that cannot work
+    (["stage=temporal", "net=tiny", "size=40", "temporal.pairs.gaps=[0]"], "gaps: whole numbers of at least 1"),
+    (["stage=temporal", "net=tiny", "size=40", "teacher=missing.ckpt"], "missing.ckpt: no such checkpoint"),
     (["stage=image", "w=0.5"], "'w'"),
     (["stage=nothing"], "nothing"),
     ([], "stage"),

@@ -17,7 +17,7 @@ from facestab.nets.weights import save_weights
 from facestab.pipeline.controls import check_controls, control_weights, load_controls
 from facestab.pipeline.finetune import check_motion, load_teacher, load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
-from facestab.pipeline.image import image_weights
+from facestab.pipeline.image import image_weights, portable_net
 from facestab.pipeline.recurrent import RECURRENT, recurrent_weights
 from facestab.pipeline.stills import score_stills
 from facestab.pipeline.trainer import (
@@ -86,11 +86,12 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
 
 def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Path]:
     """Row name to weights: the image model and the trained controls, each found or trained."""
+    # what does not fit together shows before hours go into the image model, and then before more go into the controls
+    untrained = build(portable_net(config))
+    make_pairs(config, load_teacher(config, untrained))
+    make_stage(config, untrained, folder, None, {}, {IMAGE: folder})
     init = image_weights(config, overrides)
-    # what does not fit together shows before hours go into the controls
-    image_net, net = load_twice(config, init)
-    make_pairs(config, load_teacher(config, image_net))
-    make_stage(config, net, folder, None, {}, {IMAGE: init})
+    load_twice(config, init)
     weights = {IMAGE: init}
     weights.update(control_weights(config, overrides, init))
     if wants_recurrent(config):
