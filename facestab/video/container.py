@@ -13,7 +13,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
+from facestab.video.forks import make_forks_safe
 
+make_forks_safe()
 # A forked child that closes a container of its parent waits for decoding threads it does not have
 _INHERITED: list[InputContainer] = []
 

@@ -17,6 +17,9 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
+from facestab.video.forks import make_forks_safe
+
+make_forks_safe()
 
 
 class _Codec(NamedTuple):
