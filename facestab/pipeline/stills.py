@@ -23,15 +23,15 @@ def score_stills(
         split: "test" or "val".
 
     Returns:
-        An empty dictionary, and a line in the log, when the split has no images: what was trained is worth more.
+        An empty dictionary, and a line in the log, when the split has no images or one cannot be read: what was trained is worth more.
     """
     images.trainer = trainer
     try:
         loader = images.test_dataloader() if split == "test" else images.val_dataloader()
+        (values,) = trainer.test(stage, dataloaders=loader, verbose=False)
     except FacestabError as error:
         log.warning("no accuracy on stills: %s", error)
         return {}
-    (values,) = trainer.test(stage, dataloaders=loader, verbose=False)
     found: dict[str, dict[str, float]] = {row: {} for row in stage.rows}
     for name, value in values.items():
         row, _, key = name.partition("/")
