@@ -23,7 +23,8 @@ def score_stills(
         split: "test" or "val".
 
     Returns:
-        An empty dictionary, and a line in the log, when the split has no images or one cannot be read: what was trained is worth more.
+        An empty dictionary, and a line in the log, when the split has no images or one cannot be read: what was trained
+        is worth more.
     """
     images.trainer = trainer
     try:
