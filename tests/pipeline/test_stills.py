@@ -68,3 +68,21 @@ def test_a_split_without_images_costs_the_values_and_not_the_run(caplog):
     with caplog.at_level(logging.WARNING):
         assert score("test", Nothing())[0] == {}
     assert "nowhere: no image falls into the split" in caplog.text
+
+
+def test_a_still_that_cannot_be_read_costs_the_values_and_not_the_run(caplog):
+    class Broken(Stills):
+        def split(self, name):
+            return BrokenSplit()
+
+    with caplog.at_level(logging.WARNING):
+        assert score("test", Broken())[0] == {}
+    assert "face.png: not a readable image" in caplog.text
+
+
+class BrokenSplit:
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        raise FacestabError("face.png: not a readable image")
