@@ -7,7 +7,7 @@ Intervals are 95% bootstrap intervals over videos and seeds, both drawn anew.
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ COLUMNS = (
     *("val/miou", "val/boundary_f", "stills/miou", "flicker/aba", "flicker/static", "tc/masked"),
     *("dynamics/amplitude", "dynamics/lag", "time/ms_per_frame"),
 )
+OF_CLASSES = ("val/iou", "flicker/aba", "dynamics/amplitude", "stills/iou")
+KEPT = (*COLUMNS, "flicker/aba_excess")
 CURVES = {"EMA": "ema_", "flow EMA": "flow_ema_"}
 
 
@@ -163,22 +165,30 @@ def draw(groups: list[Group], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def numbers(groups: list[Group]) -> list[dict[str, object]]:
-    """What the tables are made of, by seed."""
-    return [
-        {
-            "setting": group.setting,
-            "baseline": group.baseline,
-            "seeds": {
-                str(run.record.get("seed")): {
-                    row: {key: round(value, 6) for key, value in found.items() if not key.startswith("flicker/switch/")}
-                    for row, found in run.metrics.items()
-                }
-                for run in group.runs
-            },
+def keep(groups: list[Group], folder: Path) -> None:
+    """Write what tables and figure are made of: for each run a folder that this script reads as it reads the run."""
+    for group in groups:
+        of_classes = (group.baseline, group.result)
+        for run in group.runs:
+            record = {key: value for key, value in run.record.items() if key not in ("intervals", "verdicts", "inputs")}
+            record["metrics"] = _kept(run.metrics, of_classes)
+            record["videos"] = {video: _kept(rows, of_classes) for video, rows in run.videos.items()}
+            target = folder / run.name
+            target.mkdir(parents=True, exist_ok=True)
+            (target / "metrics.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
+            (target / "overrides.yaml").write_text("".join(f"- {override}\n" for override in run.overrides or ()))
+
+
+def _kept(rows: Mapping[str, Mapping[str, float]], of_classes: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """The keys of the tables, those by class for some rows only."""
+    return {
+        row: {
+            key: round(value, 6)
+            for key, value in found.items()
+            if key in KEPT or (row in of_classes and key.startswith(tuple(f"{name}/" for name in OF_CLASSES)))
         }
-        for group in groups
-    ]
+        for row, found in rows.items()
+    }
 
 
 def main() -> None:
@@ -186,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs, or of sweeps")
     parser.add_argument("--figure", type=Path)
-    parser.add_argument("--numbers", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder for small copies of the runs, of which the same can be made")
     options = parser.parse_args()
     groups = pool(read_runs(options.runs).runs)
     parts: list[Callable[[], str]] = [
@@ -198,8 +208,8 @@ def main() -> None:
         print(part())
     if options.figure is not None:
         draw(groups, options.figure)
-    if options.numbers is not None:
-        options.numbers.write_text(json.dumps(numbers(groups), indent=1) + "\n")
+    if options.keep is not None:
+        keep(groups, options.keep)
 
 
 if __name__ == "__main__":
