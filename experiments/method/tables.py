@@ -7,12 +7,14 @@ Intervals are 95% bootstrap intervals over videos and seeds, both drawn anew.
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from facestab.errors import FacestabError
 from facestab.functional.bootstrap import mean_ratio_interval, paired_interval
 from facestab.keys import BACKGROUND, FROZEN, TRUTH, VIDEO_KEYS
 from facestab.report.pooling import Group, pool
@@ -174,6 +176,8 @@ def keep(groups: list[Group], folder: Path) -> None:
             record["metrics"] = _kept(run.metrics, of_classes)
             record["videos"] = {video: _kept(rows, of_classes) for video, rows in run.videos.items()}
             target = folder / run.name
+            if target.resolve() == run.folder.resolve():
+                raise FacestabError(f"{target}: is the run itself; keep copies in another folder")
             target.mkdir(parents=True, exist_ok=True)
             (target / "metrics.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
             (target / "overrides.yaml").write_text("".join(f"- {override}\n" for override in run.overrides or ()))
@@ -183,7 +187,7 @@ def _kept(rows: Mapping[str, Mapping[str, float]], of_classes: tuple[str, ...]) 
     """The keys of the tables, those by class for some rows only."""
     return {
         row: {
-            key: round(value, 6)
+            key: round(value, 9)
             for key, value in found.items()
             if key in KEPT or (row in of_classes and key.startswith(tuple(f"{name}/" for name in OF_CLASSES)))
         }
@@ -198,6 +202,14 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--keep", type=Path, help="folder for small copies of the runs, of which the same can be made")
     options = parser.parse_args()
+    try:
+        make(options)
+    except FacestabError as error:
+        sys.exit(f"{error}")
+
+
+def make(options: argparse.Namespace) -> None:
+    """Print the tables, and write what else is asked for."""
     groups = pool(read_runs(options.runs).runs)
     parts: list[Callable[[], str]] = [
         lambda: main_table(groups[0]),
