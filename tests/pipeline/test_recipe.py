@@ -66,7 +66,7 @@ def measured(compose_config, tmp_path_factory):
         "labels._target_=facestab.labels.LabelSet",
         *(f"labels.{name}={value}" for name, value in LABELS.items()),
     )
-    videos = ToyVideos(tmp_path, train=12, val=1, test=6)
+    videos = ToyVideos(tmp_path, train=12, val=1, test=24)
     videos.prepare()
     augment = build(config.augment)
     card = ModelCard("image", {}, LABELS, SIZE)
@@ -104,7 +104,8 @@ def test_the_image_model_flickers_and_sees(measured):
 
 
 def test_the_recipe_removes_flicker(measured):
-    assert measured["stabilized"][0] < 0.7 * measured["continued"][0], measured
+    # 0.68 to 0.71 over five seeds; 0.89 to 0.93 over three with a consistency of strength 0
+    assert measured["stabilized"][0] < 0.8 * measured["continued"][0], measured
 
 
 def test_the_recipe_costs_no_accuracy(measured):
