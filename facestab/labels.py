@@ -1,7 +1,7 @@
 """Label sets: names, colours, left/right pairs and the ignore id. No torch here."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,25 +18,30 @@ class LabelSet:
         names: one name per class; the position is the id. Class 0 is the background.
         palette: one sRGB colour per class, 0..255.
         pairs: pairs of ids that change places in a horizontal flip (sides are the viewer's).
+        covers: class name to the names of finer classes that belong to it where a data set tells them apart.
 
     Raises:
-        ValueError: when names, colours and pairs do not fit together.
+        ValueError: when names, colours, pairs and what is covered do not fit together.
     """
 
     names: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     pairs: tuple[tuple[int, int], ...] = ()
+    covers: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __init__(
         self,
         names: Sequence[str],
         palette: Sequence[Sequence[int]],
         pairs: Sequence[Sequence[int]] = (),
+        covers: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         object.__setattr__(self, "names", tuple(names))
         object.__setattr__(self, "palette", tuple(tuple(int(v) for v in colour) for colour in palette))
         object.__setattr__(self, "pairs", tuple(tuple(int(v) for v in pair) for pair in pairs))
+        object.__setattr__(self, "covers", tuple((name, tuple(finer)) for name, finer in (covers or {}).items()))
         self._check()
+        self._check_covers()
 
     def _check(self) -> None:
         if not 2 <= len(self.names) <= IGNORE_ID:
@@ -54,6 +59,15 @@ class LabelSet:
             raise ValueError(f"labels.pairs: each id may stand in one pair of two, got {list(self.pairs)}")
         if any(not 0 <= i < len(self.names) for i in flat):
             raise ValueError(f"labels.pairs: ids go from 0 to {len(self.names) - 1}, got {list(self.pairs)}")
+
+    def _check_covers(self) -> None:
+        unknown = [name for name, _ in self.covers if name not in self.names]
+        if unknown:
+            raise ValueError(f"labels.covers: {unknown[0]} is no class; the classes are {', '.join(self.names)}")
+        finer = [name for _, names in self.covers for name in names]
+        twice = [name for name in finer if finer.count(name) > 1 or name in self.names]
+        if twice:
+            raise ValueError(f"labels.covers: {twice[0]} belongs to more than one class")
 
     @property
     def num_classes(self) -> int:
@@ -79,13 +93,50 @@ class LabelSet:
         """Labels (..., H, W) as a mirror shows them, with left and right names exchanged."""
         return np.ascontiguousarray(self.flip_lut[labels[..., ::-1]].astype(labels.dtype))
 
+    def find(self, name: str) -> int | None:
+        """The id of the class of that name, or of the one that covers it; None when there is neither."""
+        if name in self.names:
+            return self.names.index(name)
+        return next((self.names.index(coarse) for coarse, finer in self.covers if name in finer), None)
+
     def to_dict(self) -> dict[str, Any]:
-        """Primitives only, for checkpoints and JSON."""
+        """What a finished network needs to know, primitives only, for checkpoints and JSON."""
         return {
             "names": list(self.names),
             "palette": [list(colour) for colour in self.palette],
             "pairs": [list(pair) for pair in self.pairs],
         }
+
+
+def class_lut(names: Sequence[str], labels: LabelSet, stands_for: Mapping[str, str | None] | None = None) -> np.ndarray:
+    """uint8 (256,): an id of a data set's own classes to an id of a label set, by name; the ignore id stays.
+
+    Args:
+        names: the data set's classes; the position is the id.
+        labels: the classes wanted.
+        stands_for: of a class that the label set neither has nor covers: the name of another to take it for, or None
+            to ignore it.
+
+    Raises:
+        ValueError: when a class of the data set has no place in the label set, or a class of the label set no part in
+            the data set.
+    """
+    stands_for = stands_for or {}
+    lut = np.full(256, IGNORE_ID, np.uint8)
+    for own, name in enumerate(names):
+        found = labels.find(name)
+        if found is None and name in stands_for:
+            other = stands_for[name]
+            if other is None:
+                continue
+            found = labels.find(other)
+        if found is None:
+            raise ValueError(f"labels: no class is called {name} or covers it; add it to labels.covers")
+        lut[own] = found
+    missing = [name for i, name in enumerate(labels.names) if i not in lut[: len(names)]]
+    if missing:
+        raise ValueError(f"labels: the data set has nothing that is called {', '.join(missing)}")
+    return lut
 
 
 def numbered(num_classes: int) -> LabelSet:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from facestab.functional import losses as functional
-from facestab.types import FramePairBatch, SegOutput
+from facestab.types import FramePairBatch, ImageBatch, SegOutput
 
 
 class CrossEntropy(nn.Module):
@@ -109,13 +109,13 @@ class TemporalLoss(nn.Module):
             consistency = self.consistency(output_1, output_2, pair, share_K)
         return functional.combine(consistency, first, second, w=self.w, strength=ramp * self.strength)
 
-    def labelled(self, logits_BKHW: Tensor, labels_BHW: Tensor) -> Tensor:
+    def labelled(self, logits_BKHW: Tensor, images: ImageBatch) -> Tensor:
         """J of labelled images [nats], with the class weights of the pairs.
 
         Raises:
             ValueError: when class shares are needed and not set.
         """
-        return self._cross_entropy(logits_BKHW, labels_BHW)
+        return self._cross_entropy(logits_BKHW, images.labels_BHW, *images.soft)
 
     def _cross_entropy(
         self,

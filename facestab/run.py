@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from facestab.build import conf_dir
 from facestab.errors import FacestabError
+from facestab.pipeline.audit import run_audit
 from facestab.pipeline.evaluate import run_evaluate
 from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
@@ -34,6 +35,7 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
     "temporal": run_temporal,
     "predict": run_predict,
     "evaluate": run_evaluate,
+    "audit": run_audit,
 }
 NAME_VARIABLE = "FACESTAB_NAME"
 _failures: list[str] = []

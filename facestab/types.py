@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -18,10 +19,29 @@ class ImageBatch(NamedTuple):
     Attributes:
         images_BCHW: uint8 RGB.
         labels_BHW: int64 ids, 255 is ignore.
+        runner_up_BHW: int64 ids of the second class of soft labels; (B, 0, 0) when the labels are hard.
+        share_BHW: float32 from 0.5 to 1, how much of a soft label its first class has; (B, 0, 0) likewise.
     """
 
     images_BCHW: Tensor
     labels_BHW: Tensor
+    runner_up_BHW: Tensor
+    share_BHW: Tensor
+
+    @classmethod
+    def hard(cls, images_BCHW: Tensor, labels_BHW: Tensor) -> "ImageBatch":
+        """Images with hard labels, with or without the batch axis."""
+        none = images_BCHW.new_zeros((*labels_BHW.shape[:-2], 0, 0), dtype=torch.float32)
+        return cls(images_BCHW, labels_BHW, none.long(), none)
+
+    @property
+    def soft(self) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Runner-up and share, None where the labels are hard."""
+        return (self.runner_up_BHW, self.share_BHW) if self.share_BHW.numel() else (None, None)
+
+    def flat(self) -> "ImageBatch":
+        """The images of all samples in one row: (B, n, ...) becomes (B * n, ...)."""
+        return ImageBatch(*(part.flatten(0, 1) for part in self))
 
 
 class FrameWindowBatch(NamedTuple):

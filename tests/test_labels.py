@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facestab.labels import LabelSet, numbered
+from facestab.labels import LabelSet, class_lut, numbered
 
 GREY = [[i, i, i] for i in range(4)]
 
@@ -53,3 +53,32 @@ def test_numbered_classes_have_their_ids_for_names_and_colours_of_their_own(num_
     assert labels.names == tuple(str(k) for k in range(num_classes))
     assert labels.palette[0] == (0, 0, 0)
     assert len(set(labels.palette)) == num_classes
+
+
+COVERS = {"bg": ["neck"], "nose": ["left nostril", "right nostril"]}
+
+
+def test_the_ids_of_a_data_set_become_those_of_the_label_set_by_name():
+    labels = LabelSet(["bg", "left", "right", "nose"], GREY, covers=COVERS)
+    names = ["right", "left", "neck", "left nostril", "bg", "glasses", "ear", "right nostril"]
+    lut = class_lut(names, labels, {"glasses": None, "ear": "left nostril", "neck": "left"})
+    assert lut[:8].tolist() == [2, 1, 0, 3, 0, 255, 3, 3]
+    assert set(lut[8:]) == {255}
+
+
+def test_a_class_without_a_place_or_without_a_part_is_named():
+    labels = LabelSet(["bg", "left", "right", "nose"], GREY, covers=COVERS)
+    with pytest.raises(ValueError, match=r"no class is called glasses or covers it; add it to labels\.covers"):
+        class_lut(["bg", "left", "right", "nose", "glasses"], labels)
+    with pytest.raises(ValueError, match="the data set has nothing that is called left, nose"):
+        class_lut(["bg", "right"], labels)
+
+
+def test_what_is_covered_belongs_to_one_class():
+    for covers, message in (
+        ({"mouth": ["lip"]}, "mouth is no class"),
+        ({"bg": ["lip"], "nose": ["lip"]}, "lip belongs to more than one class"),
+        ({"bg": ["left"]}, "left belongs to more than one class"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            LabelSet(["bg", "left", "right", "nose"], GREY, covers=covers)

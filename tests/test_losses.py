@@ -8,7 +8,7 @@ from facestab.build import build, conf_dir
 from facestab.consistency import Consistency
 from facestab.functional import losses as functional
 from facestab.losses import CrossEntropy, TemporalLoss
-from facestab.types import FramePairBatch, SegOutput
+from facestab.types import FramePairBatch, ImageBatch, SegOutput
 
 CHOICES = sorted(path.stem for path in (conf_dir() / "consistency").glob("*.yaml"))
 
@@ -149,7 +149,7 @@ def test_class_weights_reach_pairs_and_labelled_images_alike():
     logits, labels = outputs[0].logits_BKHW, pair.labels_BTHW[:, 0]
     expected = functional.cross_entropy(logits, labels, class_weight_K=weight)
     torch.testing.assert_close(loss(*outputs, pair)["cross_entropy_1"], expected)
-    torch.testing.assert_close(loss.labelled(logits, labels), expected)
+    torch.testing.assert_close(loss.labelled(logits, ImageBatch.hard(logits, labels)), expected)
     assert not torch.isclose(expected, functional.cross_entropy(logits, labels))
 
 
@@ -157,15 +157,16 @@ def test_without_balance_labelled_images_have_the_plain_cross_entropy():
     outputs, pair = make_outputs_and_pair()
     loss, logits, labels = patent(), outputs[0].logits_BKHW, pair.labels_BTHW[:, 0]
     loss.set_class_share(torch.tensor([7, 2, 1, 1]))
-    assert torch.equal(loss.labelled(logits, labels), functional.cross_entropy(logits, labels))
+    assert torch.equal(loss.labelled(logits, ImageBatch.hard(logits, labels)), functional.cross_entropy(logits, labels))
 
 
 def test_shares_that_are_needed_and_not_set_are_asked_for():
     outputs, pair = make_outputs_and_pair()
+    logits = outputs[0].logits_BKHW
     with pytest.raises(ValueError, match="class shares: set_class_share is needed"):
         patent(balance=0.1)(*outputs, pair)
     with pytest.raises(ValueError, match="class shares: set_class_share is needed"):
-        patent(balance=0.1).labelled(outputs[0].logits_BKHW, pair.labels_BTHW[:, 0])
+        patent(balance=0.1).labelled(logits, ImageBatch.hard(logits, pair.labels_BTHW[:, 0]))
     with pytest.raises(ValueError, match="class shares: they are needed"):
         TemporalLoss(1.0, Consistency("l1", "features", rare=0.1))(*outputs, pair)
 

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from facestab.data.flow_store import FlowStore
-from facestab.data.images import ImageSplit, to_channels_first
+from facestab.data.images import ImageSplit, augmented
 from facestab.data.pair_sample import PairSample, from_still, to_batch
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.sampler import SampleKey
@@ -132,14 +132,17 @@ class TemporalSamples(Dataset[TemporalBatch]):
         return TemporalBatch(pair, self._images(rng, key.is_padding))
 
     def _images(self, rng: np.random.Generator, is_padding: bool) -> ImageBatch:
-        size = self.augment.size
-        images = np.zeros((self.num_images, size, size, 3), np.uint8)
-        labels = np.full((self.num_images, size, size), 255, np.uint8)
-        for i in range(0 if is_padding else self.num_images):
-            image_HWC, labels_HW = self.images[int(rng.integers(len(self.images)))]
-            augmented = self.augment.train(image_HWC[None], labels_HW[None], int(rng.integers(2**31)))
-            images[i], labels[i] = augmented[0][0], augmented[1][0]
-        return ImageBatch(to_channels_first(images), torch.from_numpy(labels).long())
+        if self.num_images == 0:
+            images = torch.zeros((0, 3, self.augment.size, self.augment.size), dtype=torch.uint8)
+            return ImageBatch.hard(images, images[:, 0].long())
+        drawn = [self._image(rng, is_padding) for _ in range(self.num_images)]
+        return ImageBatch(*(torch.stack(parts) for parts in zip(*drawn, strict=True)))
+
+    def _image(self, rng: np.random.Generator, is_padding: bool) -> ImageBatch:
+        position, seed = int(rng.integers(len(self.images))), int(rng.integers(2**31))
+        image = self.images.draw(position, seed)
+        image = image.softened() if self.images.soft else image
+        return augmented(image, self.augment, seed, is_padding)
 
 
 def check_gaps(gaps: Sequence[int]) -> None:

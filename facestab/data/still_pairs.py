@@ -61,8 +61,9 @@ class StillPairs:
     def pair(self, seed: int) -> StillPair:
         """A pair of an image that the seed chooses."""
         rng = np.random.default_rng(seed)
-        image_HWC, labels_HW = self.split[int(rng.integers(len(self.split)))]
-        images, labels = self.augment.shape(image_HWC[None], labels_HW[None], int(rng.integers(2**31)))
+        position, shape_seed = int(rng.integers(len(self.split))), int(rng.integers(2**31))
+        still = self.split.draw(position, shape_seed)
+        images, labels = self.augment.shape(still.image_HWC[None], still.labels_HW[None], shape_seed)
         frames, moved_labels, matrix_23 = self._move(images[0], labels[0], rng)
         flow_HW2, visible_HW = affine_flow(matrix_23, *labels.shape[1:])
         damaged = np.stack([self.augment.damage(frame, rng) for frame in (images[0], frames)])

@@ -16,12 +16,12 @@ class ImageStage(SegmentationStage):
 
     def training_step(self, batch: ImageBatch, batch_idx: int) -> Tensor:
         """J of one batch."""
-        loss = cross_entropy(self.net(batch.images_BCHW).logits_BKHW, batch.labels_BHW)
+        loss = cross_entropy(self.net(batch.images_BCHW).logits_BKHW, batch.labels_BHW, *batch.soft)
         self.log("train/loss_step", loss.detach())
         self.log_parts("train", {"loss": loss}, len(batch.images_BCHW))
         return loss
 
     def validation_step(self, batch: ImageBatch, batch_idx: int) -> None:
         """J and accuracy of one batch."""
-        loss = cross_entropy(self.score_images(batch), batch.labels_BHW)
+        loss = cross_entropy(self.score_images(batch), batch.labels_BHW, *batch.soft)
         self.log_parts("val", {"loss": loss}, len(batch.images_BCHW))

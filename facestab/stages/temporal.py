@@ -113,7 +113,7 @@ class TemporalStage(SegmentationStage):
         first, second = (SegOutput(*(part.unflatten(0, size)[:, t] for part in output)) for t in (0, 1))
         parts = self.loss(first, second, pair, self._ramp())
         if images is not None and num_images:
-            image_loss = self.loss.labelled(whole.logits_BKHW[num_frames:], images.labels_BHW.flatten(0, 1))
+            image_loss = self.loss.labelled(whole.logits_BKHW[num_frames:], images.flat())
             parts = {**parts, "image_cross_entropy": image_loss, "loss": parts["loss"] + self.loss.anchor * image_loss}
         return parts, output
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from facestab.data.images import ImageSplit, LabelledImage
 from facestab.data.still_pairs import StillPairs, affine_flow
 from facestab.data.transforms import Augmentation
 from facestab.functional.warping import warp_bilinear, warp_labels
@@ -11,7 +12,7 @@ from facestab.functional.warping import warp_bilinear, warp_labels
 SIZE = 64
 
 
-class Smooth:
+class Smooth(ImageSplit):
     """Smooth random images with two classes, one for each half of the brightness."""
 
     def __len__(self):
@@ -21,7 +22,7 @@ class Smooth:
         noise = np.random.default_rng(index).random((SIZE, SIZE, 3)).astype(np.float32)
         smooth = cv2.GaussianBlur(noise, (0, 0), 4)
         image = (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
-        return image, (image[..., 0] > np.median(image[..., 0])).astype(np.uint8)
+        return LabelledImage(image, (image[..., 0] > np.median(image[..., 0])).astype(np.uint8))
 
 
 def stills(face11, photometric=(), **strengths):

@@ -40,7 +40,7 @@ def make_samples(world, face11):
 
 
 def flat(batch):
-    return [*batch.pair, *batch.images]
+    return [*batch.pair, *batch.images[:2]]
 
 
 @pytest.mark.parametrize("num_images", [0, 1, 3])
@@ -48,14 +48,14 @@ def test_each_pair_has_n_labelled_images_beside_it(world, make_samples, num_imag
     _, images = world
     samples = make_samples(num_images)
     assert len(samples) == 3
-    known = {image.tobytes(): labels for image, labels in (images[i] for i in range(len(images)))}
+    known = {images[i].image_HWC.tobytes(): images[i].labels_HW for i in range(len(images))}
     for index in range(3):
         beside = samples[SampleKey(index, 7)].images
         assert beside.images_BCHW.shape == (num_images, 3, 48, 48)
         assert beside.labels_BHW.shape == (num_images, 48, 48)
         assert beside.images_BCHW.dtype == torch.uint8
         assert beside.labels_BHW.dtype == torch.int64
-        for image_CHW, labels_HW in zip(*beside, strict=True):
+        for image_CHW, labels_HW in zip(beside.images_BCHW, beside.labels_BHW, strict=True):
             stored = known[np.ascontiguousarray(image_CHW.permute(1, 2, 0)).tobytes()]
             np.testing.assert_array_equal(labels_HW, stored)
 

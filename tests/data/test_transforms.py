@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facestab.build import build
-from facestab.data.images import LabelledImages
+from facestab.data.images import ImageSplit, LabelledImage, LabelledImages
 from facestab.data.loader import make_loader
 from facestab.data.transforms import Augmentation
 
@@ -177,13 +177,14 @@ def test_impossible_settings_are_refused(face11, size, flip):
         Augmentation(size, face11, flip=flip)
 
 
-class Split:
+class Split(ImageSplit):
     def __len__(self):
         return 6
 
     def __getitem__(self, index):
         rng = np.random.default_rng(index)
-        return rng.integers(0, 256, (64, 64, 3)).astype(np.uint8), np.full((64, 64), index, np.uint8)
+        image = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
+        return LabelledImage(image, np.full((64, 64), index, np.uint8))
 
 
 def epoch(augment, num_workers, epoch_number):

@@ -30,7 +30,7 @@ def make_batch():
 def make_images(number=1):
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (4, number, 3, 32, 32), dtype=torch.uint8, generator=generator)
-    return ImageBatch(images, torch.randint(0, 3, (4, number, 32, 32), generator=generator))
+    return ImageBatch.hard(images, torch.randint(0, 3, (4, number, 32, 32), generator=generator))
 
 
 def test_the_loss_is_the_patents_formula_computed_frame_by_frame():

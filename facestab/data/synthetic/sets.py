@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from facestab.data.synthetic.cache import cache_folder, cache_lock, render_all
-from facestab.data.synthetic.classes import FACE11, class_lut
+from facestab.data.images import ImageSplit, LabelledImage
+from facestab.data.parallel import run_all
+from facestab.data.synthetic.cache import cache_folder, cache_lock
+from facestab.data.synthetic.classes import FACE11
 from facestab.data.synthetic.clip import Clip
 from facestab.data.synthetic.conditions import Conditions
 from facestab.data.synthetic.images import labelled_image
 from facestab.data.synthetic.seeds import identity_seed
 from facestab.data.videos import VideoItem
-from facestab.labels import LabelSet
+from facestab.labels import LabelSet, class_lut
 from facestab.types import VideoInfo
 from facestab.video.sink import VideoSink
 
@@ -50,7 +52,7 @@ class SyntheticImages:
     def __init__(self, root: str, labels: LabelSet, size: int, num_train: int, num_val: int, num_test: int) -> None:
         self.numbers = {"train": num_train, "val": num_val, "test": num_test}
         _check({f"num_{name}": number for name, number in self.numbers.items()})
-        self.lut = class_lut(labels)
+        self.lut = class_lut(FACE11, labels)
         self.size = size
         self.folder = cache_folder(root, kind="images", size=size, numbers=self.numbers)
 
@@ -61,7 +63,7 @@ class SyntheticImages:
                 path = self.folder / f"{name}.npz"
                 if not path.exists():
                     keys = [(identity_seed(name, index), self.size) for index in range(number)]
-                    _save(path, render_all(_still, keys, f"rendering {name} images", "images"))
+                    _save(path, run_all(_still, keys, f"rendering {name} images", "images"))
 
     def split(self, name: str) -> "Stills":
         """The images of one split, all in memory: 64 KiB each at 128 pixels."""
@@ -69,7 +71,7 @@ class SyntheticImages:
             return Stills(arrays["images"], self.lut[arrays["labels"]])
 
 
-class Stills:
+class Stills(ImageSplit):
     """Images uint8 (N, H, W, 3) and labels uint8 (N, H, W) in memory."""
 
     def __init__(self, images_NHWC: np.ndarray, labels_NHW: np.ndarray) -> None:
@@ -79,8 +81,8 @@ class Stills:
     def __len__(self) -> int:
         return len(self.images_NHWC)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.images_NHWC[index], self.labels_NHW[index]
+    def __getitem__(self, index: int) -> LabelledImage:
+        return LabelledImage(self.images_NHWC[index], self.labels_NHW[index])
 
 
 class SyntheticVideos:
@@ -106,7 +108,7 @@ class SyntheticVideos:
     ) -> None:
         self.numbers = {"train": num_train, "val": num_val, "test": num_test}
         _check({"num_frames": num_frames, **{f"num_{name}": n for name, n in self.numbers.items()}})
-        self.lut = class_lut(labels)
+        self.lut = class_lut(FACE11, labels)
         self.size = size
         self.num_frames = num_frames
         self.folder = cache_folder(root, kind="videos", size=size, num_frames=num_frames, **_of_labels(labels))
@@ -127,7 +129,7 @@ class SyntheticVideos:
         with cache_lock(self.folder):
             missing = [key for key in wanted if not self._paths(*key)[1].exists()]
             if missing:
-                render_all(self._render, missing, "rendering clips", "clips")
+                run_all(self._render, missing, "rendering clips", "clips")
 
     def _paths(self, split: str, index: int) -> tuple[Path, Path]:
         folder = self.folder / f"{split}_{index:04d}"
