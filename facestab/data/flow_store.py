@@ -4,16 +4,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 
-from facestab.data.videos import VideoItem, content_hash
+from facestab.data.videos import VideoItem
 from facestab.nets.inference import resize_frames
 from facestab.video.flow import FlowBackend, VideoFrame, flow_settings
-from facestab.video.source import open_video
 
 log = logging.getLogger(__name__)
 # 1/64 px; the largest flow that fits is 512 px
@@ -67,11 +65,11 @@ class FlowStore:
         return np.asarray(flow[index], np.float32) / _STEPS_PER_PX, np.asarray(visible[index])
 
     def _paths(self, item: VideoItem, gap: int) -> tuple[Path, Path]:
-        stem = f"{_content_hash(item.path)[:32]}-{gap}"
+        stem = f"{item.digest()[:32]}-{gap}"
         return self.folder / f"{stem}-flow.npy", self.folder / f"{stem}-visible.npy"
 
     def _estimate(self, item: VideoItem, gap: int, flow_path: Path, visible_path: Path) -> None:
-        with open_video(item.path) as source:
+        with item.open() as source:
             frames = [
                 VideoFrame(item.id, index, resize_frames(frame_HWC[None], self.size)[0])
                 for index, frame_HWC in enumerate(source.frames())
@@ -91,8 +89,3 @@ def _save(path: Path, array: np.ndarray) -> None:
     part = path.with_suffix(".part.npy")
     np.save(part, array)
     part.replace(path)
-
-
-@cache
-def _content_hash(path: Path) -> str:
-    return content_hash(path)

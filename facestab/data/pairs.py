@@ -20,14 +20,14 @@ from facestab.types import FramePairBatch, ImageBatch, TemporalBatch
 
 
 class FramePairs(FrameWindows):
-    """Every two frames of a video that are `gap` apart; no pair crosses a video's end (patent S220, S560).
+    """Every two frames of a shot that are `gap` apart; no pair crosses its end (patent S220, S560).
 
     Args:
         items: the videos; those that are no longer than the smallest gap give no pair.
         store: their labels.
         augment: one geometry for both frames and their labels, photometric damage for each frame.
         train: whether chance has a say.
-        gaps: frames from the first to the second; with several each sample draws one that fits into its video, in
+        gaps: frames from the first to the second; with several each sample draws one that fits into its shot, in
             training, or takes the smallest.
         flows: the motion between the frames; None: there is none.
         only_agreeing: ignore the labels of a pixel whose two labels differ.
@@ -59,7 +59,8 @@ class FramePairs(FrameWindows):
     def gap(self, video: int, frame: int, seed: int) -> int:
         """The gap of a sample: the smallest without chance, and where no other fits."""
         # the smallest always fits: windows are made for it
-        possible = [gap for gap in self.gaps if frame + gap < self.items[video].num_frames]
+        end = next(stop for start, stop in self.items[video].shots if start <= frame < stop)
+        possible = [gap for gap in self.gaps if frame + gap < end]
         return possible[seed % len(possible)] if self.train else possible[0]
 
     def sample(self, video: int, frame: int, gap: int) -> PairSample:

@@ -10,6 +10,9 @@ from torch.utils.data import DataLoader, Dataset
 from facestab.errors import FacestabError
 from facestab.progress import progress_bars
 
+# with fewer calls a worker costs more than it saves
+_FEW = 4
+
 
 class _Calls(Dataset[Any]):
     def __init__(self, function: Callable[[Any], Any], arguments: Sequence[Any]) -> None:
@@ -43,7 +46,7 @@ def each(function: Callable[[Any], Any], arguments: Sequence[Any], title: str, u
     """
     # what the machine lends to this process, where the system can say so
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    num_workers = min(cores, len(arguments))
+    num_workers = min(cores, len(arguments) // _FEW)
     loader = DataLoader(_Calls(function, arguments), batch_size=None, num_workers=num_workers if num_workers > 1 else 0)
     with progress_bars() as bars:
         task = bars.add_task(title, total=len(arguments), unit=unit)

@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels, count_levels, encode
 from facestab.data.teacher import Teacher
-from facestab.data.videos import VideoItem, content_hash
+from facestab.data.videos import VideoItem
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet
 from facestab.nets.inference import resize_frames, resize_labels
@@ -23,7 +23,6 @@ from facestab.nets.weights import weights_hash
 from facestab.progress import progress_bars
 from facestab.video.label_video import read_labels
 from facestab.video.sink import VideoSink
-from facestab.video.source import open_video
 
 log = logging.getLogger(__name__)
 # raised when the same settings give other files than before
@@ -90,7 +89,7 @@ class PseudoLabelStore:
         if self._is_true(item):
             assert item.truth is not None
             return item.truth
-        return self.folder / f"{_content_hash(item.path)[:32]}.mkv"
+        return self.folder / f"{item.digest()[:32]}.mkv"
 
     def open(self, item: VideoItem) -> PseudoLabels:
         """The labels of an item that has been given to `fill`.
@@ -143,7 +142,7 @@ class PseudoLabelStore:
     def _label(self, item: VideoItem, path: Path, device: torch.device, bars: Progress) -> None:
         task = bars.add_task(item.id, total=item.num_frames, unit="frames")
         pixels_KL = np.zeros((self.labels.num_classes, NUM_LEVELS), np.int64)
-        with open_video(item.path) as source, VideoSink(path, source.info.fps, codec="ffv1_rgb") as sink:
+        with item.open() as source, VideoSink(path, source.info.fps, codec="ffv1_rgb") as sink:
             info = source.info
             frames = (resize_frames(frame_HWC[None], self.size)[0] for frame_HWC in source.frames())
             for probs_KHW in self.teacher.probabilities(self.net, frames, item.id, device, self.batch_size):
@@ -198,11 +197,6 @@ class PseudoLabelStore:
         except (OSError, ValueError, KeyError):
             remedy = f"remove {path.with_suffix('.mkv').name}, so that both are made again"
             raise FacestabError(f"{path}: the card of a label video cannot be read; {remedy}") from None
-
-
-@cache
-def _content_hash(path: Path) -> str:
-    return content_hash(path)
 
 
 @cache

@@ -17,11 +17,10 @@ from facestab.data.transforms import Augmentation, ignore_labels
 from facestab.data.videos import VideoItem, VideoSet
 from facestab.errors import FacestabError
 from facestab.types import FrameWindowBatch
-from facestab.video.source import open_video
 
 
 class FrameWindows(Dataset[FrameWindowBatch]):
-    """Windows of adjacent frames of each video, with their labels; none crosses a video's end.
+    """Windows of adjacent frames of each video, with their labels; none crosses the end of a video or of a shot.
 
     Args:
         items: the videos; those with fewer than `window` frames give none.
@@ -49,9 +48,10 @@ class FrameWindows(Dataset[FrameWindowBatch]):
         backend: str = "auto",
     ) -> None:
         check_windows(window, stride)
-        self.sources = [open_video(item.path, backend) for item in items]
+        self.sources = [item.open(backend) for item in items]
         self.labels = [store.open(item) for item in items]
-        numbers = [max(0, (item.num_frames - window) // stride + 1) for item in items]
+        self.shots = [(video, *shot) for video, item in enumerate(items) for shot in item.shots]
+        numbers = [max(0, (stop - start - window) // stride + 1) for _, start, stop in self.shots]
         self.ends = list(accumulate(numbers))
         self.augment = augment
         self.train = train
@@ -67,8 +67,9 @@ class FrameWindows(Dataset[FrameWindowBatch]):
 
     def locate(self, index: int) -> tuple[int, int]:
         """The video and the number of the first frame of a window."""
-        video = bisect.bisect_right(self.ends, index)
-        return video, self.stride * (index - (self.ends[video - 1] if video else 0))
+        shot = bisect.bisect_right(self.ends, index)
+        video, start, _ = self.shots[shot]
+        return video, start + self.stride * (index - (self.ends[shot - 1] if shot else 0))
 
     def read(self, video: int, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Frames uint8 (T, H, W, 3) and labels uint8 (T, H, W) of a window, as stored."""

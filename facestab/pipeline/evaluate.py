@@ -25,7 +25,6 @@ from facestab.pipeline.folder import open_run
 from facestab.pipeline.trainer import make_loggers
 from facestab.pipeline.videos import finish, log_videos, make_plan
 from facestab.progress import progress_bars
-from facestab.video.source import open_video
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +111,7 @@ def _frame_batches(video: MaskedVideo, batch_size: int) -> Iterator[tuple[np.nda
         for first in range(0, info.num_frames, batch_size):
             yield None, min(batch_size, info.num_frames - first)
         return
-    with open_video(video.video.path) as source:
+    with video.video.open() as source:
         frames = source.frames()
         while batch := [_resize(frame, info.height, info.width) for frame in islice(frames, batch_size)]:
             yield np.stack(batch), len(batch)

@@ -35,7 +35,8 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         stage = TemporalStage(net, card, controls=nets, **viewing)
     else:
         stage = ImageStage(net, card, **viewing)
-    items = build(config.video).split("all")
+    videos = build(config.video)
+    items = videos.split("all")
     result = STABILIZED if card.stage == "temporal" else IMAGE
     baseline = next((row for row in (CONTINUED, IMAGE) if row != result and row in stage.rows), None)
     plan = make_plan(config, folder, card.label_set, result, baseline, weights.get(RECURRENT))
@@ -46,6 +47,7 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         log_settings("predict", {"ckpt": path, "size": stage.frame_size}, trainer, folder)
         trainer.predict(stage, datamodule=PredictionData(items), return_predictions=False)
         record = {"stage": "predict", "ckpt": str(path), "size": stage.frame_size, **inference.record()}
+        record |= {"skipped": videos.skipped} if videos.skipped else {}
         log_videos(loggers, record, folder)
     finish(record, folder)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,15 @@ from torch import Tensor
 
 from facestab.nets.inference import frame_batches, predict_logits, resize_frames
 from facestab.nets.segnet import SegNet
-from facestab.video.source import open_video
+from facestab.video.source import VideoSource
+
+
+class Video(Protocol):
+    """A video to predict."""
+
+    def open(self, backend: str = "auto") -> VideoSource:
+        """Its frames."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class FramePrediction:
 
 def stream_video(
     nets: Mapping[str, SegNet],
-    path: Any,
+    video: Video,
     *,
     size: int,
     batch_size: int,
@@ -44,14 +52,14 @@ def stream_video(
 
     Args:
         nets: row name to network, on `device` and in eval mode.
-        path: a video file or a folder of frames.
+        video: a file, a folder of frames, or a part of one.
         size: pixels of the shorter side at which the networks see the frames.
         batch_size: frames per forward pass.
         device: where the networks are.
         precision: makes the context in which forward passes run.
         backend: auto, decord or pyav.
     """
-    with open_video(path, backend) as source:
+    with video.open(backend) as source:
         for frames_NHWC in frame_batches(source.frames(), batch_size):
             seen_NHWC = resize_frames(frames_NHWC, size)
             logits: dict[str, Tensor] = {}

@@ -1,7 +1,7 @@
 """What both training stages share: a network, its optimizer, its accuracy, its way through a video."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,17 +14,8 @@ from facestab.metrics.scores import SegmentationScores
 from facestab.nets.inference import predict_logits
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
-from facestab.stages.prediction import FramePrediction, stream_video
+from facestab.stages.prediction import FramePrediction, Video, stream_video
 from facestab.types import ImageBatch
-
-
-class Video(Protocol):
-    """A video to predict."""
-
-    @property
-    def path(self) -> Any:
-        """A file, or a folder of frames."""
-        ...
 
 
 class SegmentationStage(LightningModule):
@@ -137,7 +128,7 @@ class SegmentationStage(LightningModule):
             return iter(())
         return stream_video(
             self.rows,
-            batch.path,
+            batch,
             size=self.frame_size,
             batch_size=self.frames_per_batch,
             device=self.device,

@@ -1,6 +1,7 @@
 """A folder of images as a source of frames."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +30,32 @@ def list_images(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> lis
     return sorted(images, key=lambda path: (natural_key(path.name), path.name))
 
 
+def list_sequences(folder: Path) -> list[Path]:
+    """The sequences `NAME_NUMBER.png` of a folder that holds several, as patterns `NAME_*.png`; none otherwise.
+
+    Every image must belong to one of at least two frames.
+    """
+    counts: Counter[str] = Counter()
+    for image in list_images(folder):
+        name = re.fullmatch(r"(.+)_\d+", image.stem)
+        counts[f"{name[1] if name else ''}_*{image.suffix}"] += 1
+    if len(counts) < 2 or min(counts.values()) < 2 or any(pattern.startswith("_*") for pattern in counts):
+        return []
+    return [folder / pattern for pattern in sorted(counts, key=natural_key)]
+
+
+def sequence_files(path: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
+    """The images that a folder or a pattern such as `folder/NAME_*.png` stands for, in natural order; or one image."""
+    if path.is_dir():
+        return list_images(path, suffixes)
+    if path.is_file() or "*" not in path.name or not path.parent.is_dir():
+        return [path] if path.is_file() else []
+    # a name with brackets in it must not become a pattern of its own
+    before, _, after = path.name.partition("*")
+    number = re.compile(rf"{re.escape(before)}\d+{re.escape(after)}")
+    return [image for image in list_images(path.parent, suffixes) if number.fullmatch(image.name)]
+
+
 def read_rgb(path: Path) -> np.ndarray:
     """uint8 (H, W, 3): grey and palette images become RGB, alpha is dropped, 16 bits become 8."""
     with Image.open(path) as image:
@@ -40,10 +67,10 @@ def read_rgb(path: Path) -> np.ndarray:
 
 
 class FrameFolder(Source):
-    """The images of a folder, in natural order of their names, all of one size; or one image.
+    """The images of a folder or of a sequence in it, in natural order of their names, all of one size; or one image.
 
     Args:
-        path: the folder, or an image.
+        path: the folder, a pattern such as `folder/NAME_*.png` in which * stands for digits, or an image.
         fps: frames per second; a folder does not say.
         read: turns a file into an array; what it raises becomes a VideoError that names the file.
         suffixes: which files are frames.
@@ -68,10 +95,10 @@ class FrameFolder(Source):
         self._suffixes = suffixes
         self._files: list[Path] = []
         self._info: VideoInfo | None = None
-        if not self.path.exists():
-            raise VideoError(f"{path}: no such file or folder; check the path")
         if self.path.is_dir() and not list_images(self.path, suffixes):
             raise VideoError(f"{path}: no frames in this folder; looked for {' '.join(suffixes)}")
+        if not self.path.exists() and not sequence_files(self.path, suffixes):
+            raise VideoError(f"{path}: no such file or folder; check the path")
 
     @property
     def info(self) -> VideoInfo:
@@ -81,7 +108,7 @@ class FrameFolder(Source):
             VideoError: naming the first frame that is no image, or of another size than the first.
         """
         if self._info is None:
-            self._files = list_images(self.path, self._suffixes) if self.path.is_dir() else [self.path]
+            self._files = sequence_files(self.path, self._suffixes)
             sizes = [_size(file) for file in self._files]
             odd = next((n for n, size in enumerate(sizes) if size != sizes[0]), None)
             if odd is not None:

@@ -11,10 +11,17 @@ import numpy as np
 
 from facestab.errors import VideoError
 from facestab.types import VideoInfo
-from facestab.video.frame_folder import IMAGE_SUFFIXES, FrameFolder, list_images, natural_key
+from facestab.video.frame_folder import (
+    IMAGE_SUFFIXES,
+    FrameFolder,
+    list_images,
+    list_sequences,
+    natural_key,
+    sequence_files,
+)
 from facestab.video.video_file import VideoFile
 
-__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "VideoSource", "find_videos", "open_video"]
+__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "VideoSource", "find_videos", "open_video", "sequence_files"]
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
@@ -51,7 +58,7 @@ def open_video(path: str | Path, backend: str = "auto", fps: Fraction = Fraction
     A damaged file shows at the first use of the source: it is not opened here, so that workers can open it.
 
     Args:
-        path: the file or the folder.
+        path: the file, the folder, or a pattern for a sequence of images as `find_videos` gives it.
         backend: "auto", "decord" or "pyav"; see `VideoFile`. Folders do not use it.
         fps: frames per second of a folder; files know theirs.
 
@@ -68,8 +75,9 @@ def open_video(path: str | Path, backend: str = "auto", fps: Fraction = Fraction
 def find_videos(path: str | Path) -> list[Path]:
     """The videos at a path, each of which `open_video` takes.
 
-    A file is itself; so is a folder with images and no video files in it. Any other folder stands for the video files
-    and the frame folders at any depth below it, in natural order.
+    A file is itself; so is a folder with images and no video files in it, unless these are several sequences
+    `NAME_NUMBER.png`, each of which is a video. Any other folder stands for the video files and the frame folders at
+    any depth below it, in natural order.
 
     Raises:
         VideoError: when there is none.
@@ -93,7 +101,7 @@ def _walk(top: Path) -> Iterator[Path]:
         videos = [here / name for name in files if _is_video(name)]
         is_frames = not videos and bool(list_images(here))
         if is_frames and real not in seen:
-            yield here
+            yield from list_sequences(here) or [here]
         elif real not in seen:
             yield from videos
         # links may lead in circles; what lies below frames belongs to them

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from facestab.data.masks import Ids, find_masks, ids_of, match
-from facestab.data.videos import VideoFolder
+from facestab.data.video_folder import VideoFolder
 from facestab.errors import VideoError
 from facestab.video.sink import VideoSink
 

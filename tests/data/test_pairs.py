@@ -197,6 +197,18 @@ def test_videos_no_longer_than_the_smallest_gap_give_no_pair(items, make_pairs, 
     assert both.locate(0) == (1, 0)
 
 
+def test_no_pair_crosses_a_cut_with_any_gap(items, make_pairs):
+    cut = dataclasses.replace(items[0], cuts=(3,))
+    pairs = make_pairs(True, videos=[cut], gaps=[1, 2])
+    seen = {
+        (frame, frame + pairs.gap(0, frame, seed))
+        for _, frame in map(pairs.locate, range(len(pairs)))
+        for seed in (0, 1)
+    }
+    assert {(0, 1), (0, 2), (1, 2), (3, 4), (3, 5)} <= seen
+    assert not [pair for pair in seen if pair[0] < 3 <= pair[1]]
+
+
 @pytest.mark.parametrize("gaps", [[], [0], [1, -2]])
 def test_gaps_that_cannot_be_are_refused(make_pairs, gaps):
     with pytest.raises(ValueError, match="gaps: whole numbers of at least 1 frame"):

@@ -102,6 +102,18 @@ def test_a_video_shorter_than_a_window_gives_none(videos, store, face11):
         FrameWindows([short], store, Augmentation(48, face11), train=False, window=4)
 
 
+def test_no_window_crosses_a_cut(videos, store, face11):
+    first, second = videos.split("train")[:2]
+    length = second.num_frames
+    items = [dataclasses.replace(first, cuts=(3, 4)), second]
+    windows = FrameWindows(items, store, Augmentation(48, face11), train=False, window=3)
+    starts = [windows.locate(i) for i in range(len(windows))]
+    inside = [0, *range(4, first.num_frames - 2)]
+    assert starts == [*((0, t) for t in inside), *((1, t) for t in range(length - 2))]
+    skipping = FrameWindows(items, store, Augmentation(48, face11), train=False, window=2, stride=2)
+    assert [t for video, t in map(skipping.locate, range(len(skipping))) if not video][:3] == [0, 4, 6]
+
+
 def test_training_changes_from_epoch_to_epoch_and_validation_does_not(videos, store, face11):
     data = FrameWindowData(videos, store, noise(face11), batch_size=2, window=4, stride=2, seed=3)
     for loader, changes in ((data.train_dataloader(), True), (data.val_dataloader(), False)):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facestab.data.images import ImageSplit, LabelledImage
 from facestab.data.videos import VideoItem
 from facestab.types import VideoInfo
 from facestab.video.sink import VideoSink
@@ -42,17 +43,31 @@ class ToyImages:
     def prepare(self) -> None:
         """Nothing has to be made."""
 
-    def split(self, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    def split(self, name: str) -> "ToySplit":
         """Pictures and labels."""
         rng = np.random.default_rng((0, len(name)))
         labels = [labels_at(*_draw(rng)) for _ in range(self.numbers[name])]
-        return [(picture(label_HW, rng.uniform(10, 25), rng), label_HW) for label_HW in labels]
+        return ToySplit([LabelledImage(picture(label_HW, rng.uniform(10, 25), rng), label_HW) for label_HW in labels])
+
+
+class ToySplit(ImageSplit):
+    """Pictures in memory."""
+
+    def __init__(self, images: list[LabelledImage]) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> LabelledImage:
+        return self.images[index]
 
 
 class ToyVideos:
     """Clips in which the disc drifts slowly through noise."""
 
     def __init__(self, folder: Path, num_frames: int = 16, **numbers: int) -> None:
+        self.skipped: dict[str, str] = {}
         self.folder = folder
         self.num_frames = num_frames
         self.numbers = numbers

@@ -108,6 +108,7 @@ class SyntheticVideos:
     ) -> None:
         self.numbers = {"train": num_train, "val": num_val, "test": num_test}
         _check({"num_frames": num_frames, **{f"num_{name}": n for name, n in self.numbers.items()}})
+        self.skipped: dict[str, str] = {}
         self.lut = class_lut(FACE11, labels)
         self.size = size
         self.num_frames = num_frames

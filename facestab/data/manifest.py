@@ -1,0 +1,128 @@
+"""A list of videos in a CSV or JSON file, with what a user knows of them."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from facestab.errors import FacestabError
+
+SUFFIXES = (".csv", ".json")
+_KEYS = ("path", "id", "identity", "split", "start", "end", "fps", "box")
+_SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class ListedVideo:
+    """One line of a manifest.
+
+    Attributes:
+        path: the video.
+        id: usable as a folder name; "" where none is given.
+        identity: who or what is shown: videos of one are never in two splits; "" where none is given.
+        split: "train", "val" or "test"; "" where none is given.
+        start: of the part that counts, in seconds.
+        end: of the part, None for the video's end.
+        fps: of a folder of frames, None where none is given.
+        box: left, top, right and bottom in pixels of the part of the picture that counts, None for all of it.
+    """
+
+    path: Path
+    id: str = ""
+    identity: str = ""
+    split: str = ""
+    start: float = 0.0
+    end: float | None = None
+    fps: Fraction | None = None
+    box: tuple[int, int, int, int] | None = None
+
+
+def read_manifest(path: Path) -> list[ListedVideo]:
+    """The videos of a CSV file with a heading, or of a JSON file that is a list of objects.
+
+    Keys: `path`, relative to the file and not leading out of its folder; and, all optional, `start` and `end` in
+    seconds, `fps`, `box` as four pixel numbers "left top right bottom" (a list in JSON), `identity`, `split`, `id`.
+
+    Raises:
+        FacestabError: naming the file, the line and what is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FacestabError(f"{path}: cannot be read ({error})") from None
+    rows = list(_json_rows(path, text) if path.suffix.lower() == ".json" else _csv_rows(path, text))
+    if not rows:
+        raise FacestabError(f"{path}: lists no videos")
+    listed = [_video(path, place, row) for place, row in rows]
+    ids = [video.id for video in listed if video.id]
+    twice = next((id_ for id_ in ids if ids.count(id_) > 1), None)
+    if twice is not None:
+        raise FacestabError(f"{path}: the id {twice} stands twice")
+    return listed
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    reader = csv.DictReader(text.splitlines())
+    for row in reader:
+        if None in row:
+            raise FacestabError(f"{path}: line {reader.line_num} has more columns than the heading")
+        yield f"line {reader.line_num}", {key.strip(): value for key, value in row.items() if value not in (None, "")}
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        rows = json.loads(text)
+    except ValueError as error:
+        raise FacestabError(f"{path}: is no JSON ({error})") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise FacestabError(f"{path}: a list of objects is needed, such as [{{'path': 'clip.mp4'}}]")
+    for number, row in enumerate(rows, start=1):
+        yield f"entry {number}", {key: value for key, value in row.items() if value is not None}
+
+
+def _video(manifest: Path, place: str, row: Mapping[str, Any]) -> ListedVideo:
+    def fail(why: str) -> FacestabError:
+        return FacestabError(f"{manifest}: {place}: {why}")
+
+    unknown = [key for key in row if key not in _KEYS]
+    if unknown:
+        raise fail(f"there is no key '{unknown[0]}', only {', '.join(_KEYS)}")
+    if "path" not in row:
+        raise fail("has no path")
+    root = manifest.parent.resolve()
+    target = (root / str(row["path"])).resolve()
+    if not target.is_relative_to(root):
+        raise fail(f"{row['path']} leads out of the manifest's folder")
+    split, id_ = str(row.get("split", "")), str(row.get("id", ""))
+    if split and split not in _SPLITS:
+        raise fail(f"split is one of {', '.join(_SPLITS)}, got {split}")
+    if id_ and (Path(id_).name != id_ or id_.startswith(".")):
+        raise fail(f"id must be usable as a folder's name, got {id_}")
+    try:
+        start = float(row.get("start", 0))
+        end = float(row["end"]) if "end" in row else None
+        fps = Fraction(str(row["fps"])) if "fps" in row else None
+        box = _box(row["box"]) if "box" in row else None
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise fail(f"start, end and fps are numbers and box four of them ({error})") from None
+    if (
+        not (math.isfinite(start) and start >= 0)
+        or (end is not None and not end > start)
+        or (fps is not None and fps <= 0)
+    ):
+        raise fail("start is 0 or more, end is after it, and fps above 0")
+    return ListedVideo(
+        manifest.parent / str(row["path"]), id_, str(row.get("identity", "")), split, start, end, fps, box
+    )
+
+
+def _box(value: Any) -> tuple[int, int, int, int]:
+    numbers = value.replace(",", " ").split() if isinstance(value, str) else value
+    left, top, right, bottom = (round(float(number)) for number in numbers)
+    if right <= left or bottom <= top:
+        raise ValueError(f"the box {left} {top} {right} {bottom} holds nothing")
+    return left, top, right, bottom
