@@ -2,7 +2,7 @@
 
 import colorsys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ class LabelSet:
     names: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     pairs: tuple[tuple[int, int], ...] = ()
-    covers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    # what reads a data set, and not what the classes are
+    covers: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), compare=False)
 
     def __init__(
         self,
