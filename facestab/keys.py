@@ -9,6 +9,8 @@ from dataclasses import dataclass
 # rows, in the order of every table
 TRUTH, FROZEN, BACKGROUND, IMAGE, REFERENCE = "truth", "frozen", "background", "image", "reference"
 CONTINUED, FINETUNED, ORACLE, STABILIZED, MASKS = "continued", "finetuned", "oracle", "stabilized", "masks"
+# the result's network in a crop that does not move, where it otherwise follows the face
+FIXED_CROP = "fixed_crop"
 
 
 @dataclass(frozen=True)

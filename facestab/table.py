@@ -19,6 +19,7 @@ _NAMES = {
     "finetuned": "pseudo-labels alone",
     "oracle": "true video labels",
     "stabilized": "facestab",
+    "fixed_crop": "in a crop that rests",
     "masks": "masks",
 }
 _SMOOTHERS = {

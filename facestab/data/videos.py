@@ -1,6 +1,7 @@
 """A video of a set, and what every set of videos can do."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -57,13 +58,12 @@ class VideoItem:
 
 
 class VideoSet(Protocol):
-    """Videos with the splits train, val and test.
+    """Videos with the splits train, val and test."""
 
-    Attributes:
-        skipped: path to reason of the videos that the splits asked for so far have left out.
-    """
-
-    skipped: dict[str, str]
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Path to reason of the videos that the splits asked for so far have left out."""
+        ...
 
     def prepare(self) -> None:
         """Make what the splits read, once per machine."""

@@ -9,13 +9,13 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
 from facestab.build import build, resolved, targets
-from facestab.data.videos import VideoSet
 from facestab.errors import SettingError
 from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_model, save_weights
-from facestab.pipeline.finetune import load_teacher, load_twice, make_pairs, make_stage, weight_average
+from facestab.pipeline.finetune import load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
+from facestab.pipeline.framing import make_videos
 from facestab.pipeline.image import build_optional, portable_net
 from facestab.pipeline.trainer import (
     checkpoints,
@@ -100,7 +100,8 @@ def _find_or_train(row: str, config: DictConfig, overrides: list[str], init: Pat
     settings["consistency"] = {"balance": settings["consistency"]["balance"]}
     if row == CONTINUED:
         settings = {key: value for key, value in settings.items() if key not in _OF_PAIRS}
-        settings["temporal"] = {**settings["temporal"], "pairs": num_steps(config), "batch": _images_per_step(config)}
+        steps = num_steps(config, load_twice(config, init)[0])
+        settings["temporal"] = {**settings["temporal"], "pairs": steps, "batch": _images_per_step(config)}
     digest = fingerprint({**settings, "stage": row})
 
     def train(folder: Path) -> None:
@@ -133,7 +134,7 @@ _Parts = tuple[LightningModule, ModelCard, LightningDataModule, dict[str, int]]
 
 def _finetuned(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet, init: Path) -> _Parts:
     stage = make_stage(config, net, folder, build(config.consistency), {}, {IMAGE: init})
-    data = make_pairs(config, load_teacher(config, image_net))
+    data = make_pairs(config, image_net)
     return stage, stage.card, data, {"max_epochs": config.temporal.max_epochs}
 
 
@@ -142,7 +143,7 @@ def _continued(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet,
     optimizer = build(config.temporal.optimizer)
     stage = ImageStage(net, card, optimizer, build_optional(config.temporal.scheduler))
     data = build(config.data, batch_size=_images_per_step(config))
-    return stage, card, data, {"max_steps": num_steps(config), "max_epochs": -1}
+    return stage, card, data, {"max_steps": num_steps(config, image_net), "max_epochs": -1}
 
 
 def _images_per_step(config: DictConfig) -> int:
@@ -151,11 +152,11 @@ def _images_per_step(config: DictConfig) -> int:
     return int(pairs.batch_size * (2 + pairs.images_per_pair))
 
 
-def num_steps(config: DictConfig) -> int:
-    """Steps of the temporal stage of this configuration."""
-    videos: VideoSet = build(config.video)
+def num_steps(config: DictConfig, image_net: SegNet) -> int:
+    """Steps of the temporal stage of this configuration with this image model."""
+    videos = make_videos(config, image_net)
     videos.prepare()
-    num_pairs = sum(max(0, item.num_frames - 1) for item in videos.split("train"))
+    num_pairs = sum(max(0, stop - start - 1) for item in videos.split("train") for start, stop in item.shots)
     batches = math.ceil(num_pairs / (config.temporal.pairs.batch_size * config.trainer.devices))
     limit = config.trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)

@@ -16,6 +16,7 @@ from facestab.keys import IMAGE
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors
+from facestab.pipeline.framing import make_videos
 from facestab.pipeline.image import build_optional, portable_net
 from facestab.stages.temporal import TemporalStage
 
@@ -82,12 +83,13 @@ def check_motion(config: DictConfig) -> None:
         raise SettingError("consistency.consistency.warp needs motion; add flow@pair_flow=farneback, or dis, or raft")
 
 
-def make_pairs(config: DictConfig, teacher: SegNet) -> Any:
-    """The data module of frame pairs that `teacher` labels."""
+def make_pairs(config: DictConfig, image_net: SegNet) -> Any:
+    """The data module of frame pairs, labelled by the image model or whoever the configuration wants as a teacher."""
+    teacher = load_teacher(config, image_net)
     store = build(config.pseudo, net=teacher)
     flow = build(config.pair_flow)
     flows = None if flow is None else FlowStore(f"{config.paths.cache}/flow", flow, config.size)
-    data = {"videos": build(config.video), "images": build(config.data), "store": store, "flows": flows}
+    data = {"videos": make_videos(config, image_net), "images": build(config.data), "store": store, "flows": flows}
     if not config.consistency.anchor:
         data["images_per_pair"] = 0
     return build(config.temporal.pairs, **data)

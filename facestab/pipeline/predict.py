@@ -13,6 +13,7 @@ from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import ModelCard, load_model
 from facestab.pipeline.controls import TITLES
 from facestab.pipeline.folder import open_run
+from facestab.pipeline.framing import make_framer
 from facestab.pipeline.recurrent import RECURRENT
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
 from facestab.pipeline.videos import finish, log_videos, make_plan
@@ -35,6 +36,7 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         stage = TemporalStage(net, card, controls=nets, **viewing)
     else:
         stage = ImageStage(net, card, **viewing)
+    stage.framer = make_framer(config, net, stage.frame_size)
     videos = build(config.video)
     items = videos.split("all")
     result = STABILIZED if card.stage == "temporal" else IMAGE

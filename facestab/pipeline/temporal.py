@@ -15,8 +15,9 @@ from facestab.errors import SettingError
 from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import save_weights
 from facestab.pipeline.controls import check_controls, control_weights, load_controls
-from facestab.pipeline.finetune import check_motion, load_teacher, load_twice, make_pairs, make_stage, weight_average
+from facestab.pipeline.finetune import check_motion, load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
+from facestab.pipeline.framing import make_framer, make_videos
 from facestab.pipeline.image import image_weights, portable_net
 from facestab.pipeline.recurrent import RECURRENT, recurrent_weights
 from facestab.pipeline.stills import score_stills
@@ -56,8 +57,9 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     image_net, net = load_twice(config, weights[IMAGE])
     controls = {IMAGE: image_net, **load_controls(config, weights)}
     stage = make_stage(config, net, folder, loss, controls, weights)
+    stage.framer = make_framer(config, image_net, config.size)
     videos: VideoSet = build(config.video)
-    data = make_pairs(config, load_teacher(config, image_net))
+    data = make_pairs(config, image_net)
     # the image model with the same further steps is the fairer baseline
     baseline = CONTINUED if CONTINUED in controls else IMAGE
     plan = make_plan(config, folder, stage.card.label_set, STABILIZED, baseline, weights.get(RECURRENT))
@@ -90,7 +92,7 @@ def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str
     """Row name to weights: the image model and the trained controls, each found or trained."""
     # what does not fit together shows before hours go into the image model, and then before more go into the controls
     untrained = build(portable_net(config))
-    make_pairs(config, load_teacher(config, untrained))
+    make_pairs(config, untrained)
     make_stage(config, untrained, folder, None, {}, {IMAGE: folder})
     init = image_weights(config, overrides)
     load_twice(config, init)
@@ -98,7 +100,7 @@ def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str
     weights.update(control_weights(config, overrides, init))
     if wants_recurrent(config):
         image_net, _ = load_twice(config, init)
-        videos: VideoSet = build(config.video)
         store = build(config.pseudo, net=image_net)
+        videos = make_videos(config, image_net)
         weights[RECURRENT] = recurrent_weights(config, overrides, image_net, init, store, videos)
     return weights

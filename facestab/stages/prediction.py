@@ -1,18 +1,25 @@
 """One video through one or more networks, batch by batch."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from facestab.keys import FIXED_CROP
 from facestab.nets.inference import frame_batches, predict_logits, resize_frames
 from facestab.nets.segnet import SegNet
+from facestab.video.crop import Square, crop, paste
 from facestab.video.source import VideoSource
+
+# probabilities at frame size: 92 MB a row and million pixels with 11 classes
+_PIXELS_PER_BATCH = 2**21
 
 
 class Video(Protocol):
@@ -29,13 +36,34 @@ class FramePrediction:
 
     Attributes:
         frames_NHWC: uint8 RGB, as decoded.
-        logits: row name to float (N, K, h, w), at the size at which the networks see the frames.
-        seconds: row name to the time of the forward pass.
+        logits: row name to float (N, K, h, w), at the size at which the networks see the frames; at that of the frames
+            where they see squares.
+        seconds: row name to the time of the forward pass, with that of squares and their way back.
+        squares: of every frame, where the networks see squares and not whole frames.
     """
 
     frames_NHWC: np.ndarray
     logits: Mapping[str, Tensor]
     seconds: Mapping[str, float]
+    squares: list[list[Square]] | None = None
+
+
+class VideoFramer(Protocol):
+    """Says which squares of a video's frames the networks see."""
+
+    compare_fixed: bool
+
+    def find(self, frames: Iterable[np.ndarray]) -> Sequence[Any]:
+        """What there is to be framed in every frame."""
+        ...
+
+    def squares(self, found: Sequence[Any], fps: Fraction) -> list[list[Square]]:
+        """The squares of every frame; none where the whole frame is seen."""
+        ...
+
+    def fixed(self, found: Sequence[Any], fps: Fraction) -> Square | None:
+        """One square for all frames."""
+        ...
 
 
 def stream_video(
@@ -47,29 +75,79 @@ def stream_video(
     device: torch.device,
     precision: Callable[[], AbstractContextManager[Any]],
     backend: str = "auto",
+    framer: VideoFramer | None = None,
+    fixed_row: str | None = None,
 ) -> Iterator[FramePrediction]:
     """Predictions for every frame, in order; no more than one batch is held.
 
     Args:
         nets: row name to network, on `device` and in eval mode.
         video: a file, a folder of frames, or a part of one.
-        size: pixels of the shorter side at which the networks see the frames.
+        size: pixels of the shorter side at which the networks see the frames, or of the side of squares in them.
         batch_size: frames per forward pass.
         device: where the networks are.
         precision: makes the context in which forward passes run.
         backend: auto, decord or pyav.
+        framer: finds squares in a first pass over the video; None: the networks see whole frames.
+        fixed_row: with a framer that compares: the row whose network also sees one square that does not move.
     """
+    framing = None if framer is None else _framing(framer, video, backend)
     with video.open(backend) as source:
+        if framing is not None:
+            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (source.info.height * source.info.width)))
+        start = 0
         for frames_NHWC in frame_batches(source.frames(), batch_size):
-            seen_NHWC = resize_frames(frames_NHWC, size)
+            views = dict.fromkeys(nets, None if framing is None else framing.squares[start : start + len(frames_NHWC)])
+            runs = {row: (nets[row], squares) for row, squares in views.items()}
+            if framing is not None and framing.compare_fixed and fixed_row is not None:
+                held = [] if framing.fixed is None else [framing.fixed]
+                runs[FIXED_CROP] = nets[fixed_row], [held] * len(frames_NHWC)
             logits: dict[str, Tensor] = {}
             seconds: dict[str, float] = {}
-            for row, net in nets.items():
-                start = _now(device)
+            for row, (net, squares) in runs.items():
+                begin = _now(device)
                 with precision():
-                    logits[row] = predict_logits(net, seen_NHWC, device)
-                seconds[row] = _now(device) - start
-            yield FramePrediction(frames_NHWC, logits, seconds)
+                    logits[row] = _look(net, frames_NHWC, squares, size, device)
+                seconds[row] = _now(device) - begin
+            yield FramePrediction(frames_NHWC, logits, seconds, next(iter(views.values())))
+            start += len(frames_NHWC)
+
+
+class _Framing(NamedTuple):
+    squares: list[list[Square]]
+    fixed: Square | None
+    compare_fixed: bool
+
+
+def _framing(framer: VideoFramer, video: Video, backend: str) -> _Framing:
+    with video.open(backend) as source:
+        found, fps = framer.find(source.frames()), source.info.fps
+    fixed = framer.fixed(found, fps) if framer.compare_fixed else None
+    return _Framing(framer.squares(found, fps), fixed, framer.compare_fixed)
+
+
+def _look(
+    net: SegNet, frames_NHWC: np.ndarray, squares: list[list[Square]] | None, size: int, device: torch.device
+) -> Tensor:
+    """Logits of frames: as the network sees them whole, or those of squares laid back into the frames."""
+    if squares is None:
+        return predict_logits(net, resize_frames(frames_NHWC, size), device)
+    height, width = frames_NHWC.shape[1:3]
+    places = [(frame, square) for frame, own in enumerate(squares) for square in own]
+    whole = [frame for frame, own in enumerate(squares) if not own]
+    seen: dict[int, Tensor] = {}
+    if places:
+        crops = np.stack([crop(frames_NHWC[frame], square, size) for frame, square in places])
+        logits_MKSS = predict_logits(net, crops, device)
+        for frame, own in enumerate(squares):
+            mine = [i for i, (other, _) in enumerate(places) if other == frame]
+            if mine:
+                seen[frame] = paste(logits_MKSS[mine], own, height, width)
+    if whole:
+        logits_MKHW = predict_logits(net, resize_frames(frames_NHWC[whole], size), device)
+        large_MKHW = F.interpolate(logits_MKHW.log_softmax(1), (height, width), mode="bilinear", align_corners=False)
+        seen |= dict(zip(whole, large_MKHW, strict=True))
+    return torch.stack([seen[frame] for frame in range(len(frames_NHWC))])
 
 
 def _now(device: torch.device) -> float:

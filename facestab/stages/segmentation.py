@@ -14,7 +14,7 @@ from facestab.metrics.scores import SegmentationScores
 from facestab.nets.inference import predict_logits
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
-from facestab.stages.prediction import FramePrediction, Video, stream_video
+from facestab.stages.prediction import FramePrediction, Video, VideoFramer, stream_video
 from facestab.types import ImageBatch
 
 
@@ -58,6 +58,8 @@ class SegmentationStage(LightningModule):
         self._test_scores: dict[str, SegmentationScores] = {}
         self.frames_per_batch = frames_per_batch
         self.frame_size = frame_size or card.size
+        # what prediction looks at; None for whole frames
+        self.framer: VideoFramer | None = None
 
     @property
     def rows(self) -> dict[str, SegNet]:
@@ -133,4 +135,6 @@ class SegmentationStage(LightningModule):
             batch_size=self.frames_per_batch,
             device=self.device,
             precision=self.trainer.precision_plugin.predict_step_context,
+            framer=self.framer,
+            fixed_row=list(self.rows)[-1],
         )

@@ -5,7 +5,7 @@ import pytest
 from facestab.errors import SettingError
 from facestab.pipeline import controls
 from facestab.pipeline.controls import check_controls, control_weights, num_steps
-from tests.tiny import TEMPORAL
+from tests.tiny import TEMPORAL, tiny_net
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_controls_are_three_different_trainings(fingerprints):
 )
 def test_the_image_model_gets_as_many_further_steps(compose_config, tmp_path, override, steps):
     config = compose_config("stage=temporal", *TEMPORAL, f"paths.cache={tmp_path}", override)
-    assert num_steps(config) == steps
+    assert num_steps(config, tiny_net()) == steps
 
 
 def test_an_unknown_control_is_refused(compose_config):
