@@ -1,8 +1,8 @@
 """Tables and the Pareto figure of finished runs, seeds pooled: `python experiments/method/tables.py RUN... `.
 
-Runs that differ in seed and name only are one setting. The first setting is the study: all of its rows are listed, and
-its classes. Of every other setting the result is listed beside that of the study, as a change against its own baseline.
-Intervals are 95% bootstrap intervals over videos and seeds, both drawn anew.
+Runs that differ in seed, name and controls only are one setting. The first setting is the study: all of its rows are
+listed, and its classes. Of every other setting the result is listed beside that of the study, as a change against its
+own baseline. Intervals are 95% bootstrap intervals over videos and seeds, both drawn anew.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from facestab.errors import FacestabError
 from facestab.functional.bootstrap import mean_ratio_interval, paired_interval
 from facestab.keys import BACKGROUND, FROZEN, TRUTH, VIDEO_KEYS
 from facestab.report.pooling import Group, pool
-from facestab.report.runs import read_runs
+from facestab.report.runs import Run, read_runs
 from facestab.table import row_title
 
 COLUMNS = (
@@ -31,18 +31,24 @@ CURVES = {"EMA": "ema_", "flow EMA": "flow_ema_"}
 
 
 def values(group: Group, row: str, key: str) -> np.ndarray:
-    """(S, V): a line for each seed, the videos that all seeds have."""
-    videos = [v for v in group.first.videos if all(key in run.videos[v].get(row, {}) for run in group.runs)]
-    return np.array([[run.videos[v][row][key] for v in videos] for run in group.runs])
+    """(S, V): a line for each seed that has the row, the videos that all of them have."""
+    runs = having(group, row)
+    videos = [v for v in group.first.videos if all(key in run.videos[v].get(row, {}) for run in runs)]
+    return np.array([[run.videos[v][row][key] for v in videos] for run in runs])
+
+
+def having(group: Group, row: str) -> list[Run]:
+    """The runs beside whose result the row stands."""
+    return [run for run in group.runs if row in run.metrics]
 
 
 def both(group: Group, row: str, key: str) -> tuple[np.ndarray, np.ndarray]:
     """The row's values and the baseline's, for the videos that have both."""
-    names = (row, group.baseline)
+    names, runs = (row, group.baseline), having(group, row)
     videos = [
-        v for v in group.first.videos if all(key in run.videos[v].get(name, {}) for run in group.runs for name in names)
+        v for v in group.first.videos if all(key in run.videos[v].get(name, {}) for run in runs for name in names)
     ]
-    first, second = (np.array([[run.videos[v][name][key] for v in videos] for run in group.runs]) for name in names)
+    first, second = (np.array([[run.videos[v][name][key] for v in videos] for run in runs]) for name in names)
     return first, second
 
 
@@ -66,7 +72,7 @@ def difference(group: Group, row: str, key: str) -> str:
 
 def of_stills(group: Group, row: str, key: str = "stills/miou") -> str:
     """Difference of stills' accuracy from the baseline's, and the standard deviation of it over seeds."""
-    pairs = [(run.metrics[row].get(key), run.metrics[group.baseline].get(key)) for run in group.runs]
+    pairs = [(run.metrics[row].get(key), run.metrics[group.baseline].get(key)) for run in having(group, row)]
     found = [100 * (a - b) for a, b in pairs if a is not None and b is not None]
     if not found:
         return "-"

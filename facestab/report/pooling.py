@@ -11,8 +11,10 @@ from facestab.functional.bootstrap import paired_interval
 from facestab.keys import HEADLINE, VIDEO_KEYS, is_class_key
 from facestab.report.runs import Run
 
-# what a run is called, and which of its repetitions it is
-_NOT_A_SETTING = ("seed", "name")
+# what a run is called, which of its repetitions it is, and what else stands beside its result
+_NOT_A_SETTING = ("seed", "name", "controls")
+# of the record, for runs that do not say how they were made
+_KEYS = ("stage", "w", "threshold", "size", "flow", "result", "baseline")
 
 Ends = Sequence[float]
 
@@ -107,17 +109,19 @@ class Group:
 
     def _over_seeds(self, row: str, key: str) -> Ends | None:
         rows = (self.result, row)
+        # a seed may stand beside fewer rows than the others
+        runs = [run for run in self.runs if row in run.metrics]
         videos = [
             video
             for video in self.first.videos
-            if all(key in run.videos.get(video, {}).get(name, {}) for run in self.runs for name in rows)
+            if all(key in run.videos.get(video, {}).get(name, {}) for run in runs for name in rows)
         ]
-        ours, theirs = ([[run.videos[video][name][key] for video in videos] for run in self.runs] for name in rows)
+        ours, theirs = ([[run.videos[video][name][key] for video in videos] for run in runs] for name in rows)
         return paired_interval(ours, theirs) if videos else None
 
 
 def pool(runs: Sequence[Run]) -> list[Group]:
-    """The groups of runs whose overrides agree in all but seed and name, in the order in which they begin.
+    """The groups of runs whose overrides agree in all but seed, name and controls, in the order in which they begin.
 
     A run without overrides.yaml is pooled by config.yaml, and without either it stays alone. Two runs with the same
     seed are never one group: nothing could be learnt from their spread.
@@ -133,7 +137,7 @@ def pool(runs: Sequence[Run]) -> list[Group]:
 
 
 def settings(run: Run) -> tuple[str, ...]:
-    """The overrides that are settings: those of seed and name are left out."""
+    """The overrides that are settings: those of seed, name and controls are left out."""
     return tuple(o for o in run.overrides or () if o.lstrip("+~").partition("=")[0] not in _NOT_A_SETTING)
 
 
@@ -146,7 +150,9 @@ def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _setting(run: Run) -> tuple[Any, ...]:
-    record = tuple(str(run.record.get(key)) for key in ("stage", "w", "threshold", "size", "flow", "result"))
+    record = tuple(
+        str(run.record.get(key)) for key in ("stage", "w", "threshold", "size", "flow", "result", "baseline")
+    )
     if run.overrides is not None:
         return record, tuple(sorted(settings(run)))
     if run.config:

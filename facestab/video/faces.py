@@ -1,5 +1,6 @@
 """Faces that a detector finds in frames, and which of them are the same one."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -67,9 +68,9 @@ class Track:
         return max(self.faces)
 
     @property
-    def area(self) -> float:
-        """Sum over the frames."""
-        return sum(face.area for face in self.faces.values())
+    def weight(self) -> float:
+        """Sides of the boxes, summed over the frames: a near passer-by counts less than whom the video shows."""
+        return sum(math.sqrt(face.area) for face in self.faces.values())
 
 
 def follow(found: Sequence[Sequence[Face]], hold: int, min_frames: int = 1, new_score: float = 0.5) -> list[Track]:
@@ -106,13 +107,13 @@ def follow(found: Sequence[Sequence[Face]], hold: int, min_frames: int = 1, new_
                 seen.append(face)
     least = min(min_frames, sum(bool(faces) for faces in found))
     long_enough = [track for track in tracks if sum(f.score >= new_score for f in track.faces.values()) >= least]
-    return sorted(long_enough, key=lambda track: -track.area)
+    return sorted(long_enough, key=lambda track: -track.weight)
 
 
 def largest_only(tracks: Sequence[Track]) -> list[Track]:
-    """Of tracks at the same time the one with more pixels, so that there is one face at a time."""
+    """Of tracks at the same time the one with more weight, so that there is one face at a time."""
     kept: list[Track] = []
-    for track in sorted(tracks, key=lambda track: -track.area):
+    for track in sorted(tracks, key=lambda track: -track.weight):
         span = min(track.faces), track.last
         if all(span[1] < min(other.faces) or other.last < span[0] for other in kept):
             kept.append(track)
