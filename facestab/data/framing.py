@@ -58,8 +58,9 @@ class Framer:
             raise ValueError(f"detector.faces is largest or all, got {faces}")
         if path not in PATHS:
             raise ValueError(f"detector.path is one of {', '.join(PATHS)}, got {path}")
-        if tolerance < 0 or hold_s < 0:
-            raise ValueError(f"detector.tolerance and hold_s must not be negative, got {tolerance} and {hold_s}")
+        for name, value in (("tolerance", tolerance), ("hold_s", hold_s)):
+            if not value >= 0:
+                raise ValueError(f"detector.{name} must not be negative, got {value}")
         if every < 1:
             raise ValueError(f"detector.every must be at least 1, got {every}")
         self.detector = detector

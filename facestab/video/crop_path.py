@@ -12,15 +12,17 @@ from scipy.sparse import block_array, csr_array, diags_array, eye_array
 _CHUNK = 600
 # weights of velocity, acceleration and jerk
 _SMOOTHNESS = {1: 1.0, 2: 10.0, 3: 100.0}
+# weight of the distance from what was measured: too little to move for, and enough to rest in the middle
+_CLOSENESS = 0.01
 
 
 def still_path(path_T: np.ndarray, tolerance: float, window: int) -> np.ndarray:
     """The path that moves least, and most evenly, among those that stay near a measured one.
 
-    It minimises the sum of |velocity|, |acceleration| and |jerk| with weights under the condition that it is nowhere
-    further from the running median of what was measured than a tolerance: the L1-optimal camera path of Grundmann et
-    al. (CVPR 2011). It looks ahead as far as back, so that it has no lag, and as long as the measured path stays within
-    the tolerance of a place, it does not move at all.
+    It minimises the sum of |velocity|, |acceleration| and |jerk|, and a little of the distance from the running median
+    of what was measured, under the condition that this distance is nowhere above a tolerance: the L1-optimal camera
+    path of Grundmann et al. (CVPR 2011). It looks ahead as far as back, so that it has no lag, and as long as the
+    measured path stays within the tolerance of a place, it hardly moves at all.
 
     Args:
         path_T: what was measured, one number a frame.
@@ -41,20 +43,26 @@ def still_path(path_T: np.ndarray, tolerance: float, window: int) -> np.ndarray:
 def _solve(path_T: np.ndarray, tolerance: float, before: np.ndarray) -> np.ndarray:
     """The path as a linear programme, its first places given."""
     given, number = len(before), len(before) + len(path_T)
+    wanted = np.concatenate([before, path_T])
     orders = [order for order in _SMOOTHNESS if number > order]
-    if not orders:
-        return path_T
-    # each |difference| becomes a variable u with -u <= difference <= u
-    stacked = block_array([[_difference(number, order)] for order in orders])
+    # each |difference| becomes a variable u with -u <= difference <= u, and so does each distance
+    stacked = block_array([[eye_array(number)], *([_difference(number, order)] for order in orders)])
     slack = eye_array(stacked.shape[0])
     conditions = csr_array(block_array([[stacked, -slack], [-stacked, -slack]]))
-    cost = np.concatenate([np.zeros(number), *(np.full(number - order, _SMOOTHNESS[order]) for order in orders)])
+    offsets = np.concatenate([wanted, np.zeros(stacked.shape[0] - number)])
+    weights = [np.full(number, _CLOSENESS), *(np.full(number - order, _SMOOTHNESS[order]) for order in orders)]
+    cost = np.concatenate([np.zeros(number), *weights])
     low, high = np.zeros(len(cost)), np.full(len(cost), np.inf)
-    low[:number] = np.concatenate([before, path_T - tolerance])
-    high[:number] = np.concatenate([before, path_T + tolerance])
-    bounds = np.stack([low, high], -1)
+    low[:number], high[:number] = wanted - tolerance, wanted + tolerance
+    low[:given] = high[:given] = before
     # the measured path itself is allowed, so that there is always a solution
-    solved = linprog(cost, A_ub=conditions, b_ub=np.zeros(conditions.shape[0]), bounds=bounds, method="highs")
+    solved = linprog(
+        cost,
+        A_ub=conditions,
+        b_ub=np.concatenate([offsets, -offsets]),
+        bounds=np.stack([low, high], -1),
+        method="highs",
+    )
     return np.asarray(solved.x[given:number], np.float64)
 
 
