@@ -23,6 +23,7 @@ from facestab.pipeline.audit import run_audit
 from facestab.pipeline.evaluate import run_evaluate
 from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
+from facestab.pipeline.label import run_label
 from facestab.pipeline.predict import run_predict
 from facestab.pipeline.settings import check_settings
 from facestab.pipeline.sweep import write_sweep
@@ -36,6 +37,7 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
     "predict": run_predict,
     "evaluate": run_evaluate,
     "audit": run_audit,
+    "label": run_label,
 }
 NAME_VARIABLE = "FACESTAB_NAME"
 _failures: list[str] = []

@@ -100,6 +100,10 @@ class PseudoLabelStore:
         """
         return PseudoLabels(self.path(item), self._is_true(item), self.soft, self._least_levels())
 
+    def certain(self, item: VideoItem) -> PseudoLabels:
+        """All labels of an item that is labelled, with their shares, whatever `soft` and `keep` say."""
+        return PseudoLabels(self.path(item), self._is_true(item), True, np.zeros(self.labels.num_classes, np.int64))
+
     def class_pixels(self, items: Sequence[VideoItem]) -> np.ndarray:
         """Pixels of each class that have a label, float64 (K,), of items that have been given to `fill`.
 
@@ -125,6 +129,11 @@ class PseudoLabelStore:
             self._make(missing[rank::world_size] + others, device)
         if self.keep < 1:
             self._choose(items)
+
+    def label(self, item: VideoItem, device: torch.device) -> None:
+        """Label one video, unless it is labelled."""
+        if not self.path(item).exists():
+            self._make([item], device)
 
     def _make(self, items: Sequence[VideoItem], device: torch.device) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -131,7 +131,7 @@ def test_a_stream_holds_one_batch_and_not_the_video(stage, items):
     alive = []
     nets = {"image": stage.net.eval()}
     stream = stream_video(
-        nets, items[0].path, size=48, batch_size=2, device=torch.device("cpu"), precision=contextlib.nullcontext
+        nets, items[0], size=48, batch_size=2, device=torch.device("cpu"), precision=contextlib.nullcontext
     )
     for step in stream:
         gc.collect()
