@@ -71,14 +71,26 @@ class VideoInference(BasePredictionWriter):
         truths = _true_labels(item)
         frames = self._bars.add_task(item.id, total=item.num_frames, unit="frames")
         size = (item.info.height, item.info.width)
-        with VideoEvaluation(self.plan, item.id, item.info.fps, size, str(item.path)) as evaluation:
+        with item.open() as source:
+            timing = source.timing()
+        with VideoEvaluation(self.plan, item.id, timing, size, str(item.path)) as evaluation:
             for step in prediction:
                 count = len(step.frames_NHWC)
                 truth_NHW = np.stack(list(islice(truths, count))) if truths is not None else None
                 start = time.perf_counter()
                 probs = {row: logits_NKHW.softmax(1).cpu() for row, logits_NKHW in step.logits.items()}
                 softmax_seconds = (time.perf_counter() - start) / len(probs)
-                evaluation.add(step.frames_NHWC, probs, step.seconds, truth_NHW, softmax_seconds=softmax_seconds)
+                squares = None
+                if step.squares is not None:
+                    squares = [[(square.x, square.y, square.side) for square in own] for own in step.squares]
+                evaluation.add(
+                    step.frames_NHWC,
+                    probs,
+                    step.seconds,
+                    truth_NHW,
+                    softmax_seconds=softmax_seconds,
+                    squares=squares,
+                )
                 self._bars.advance(frames, count)
             result = evaluation.finish()
         self._bars.remove_task(frames)

@@ -14,6 +14,7 @@ from facestab.labels import IGNORE_ID
 from facestab.types import VideoInfo
 from facestab.video.frame_folder import list_images
 from facestab.video.label_video import LABEL_SUFFIXES, LabelVideo
+from facestab.video.timing import Timing
 
 LABEL_NAME = "labels.mkv"
 
@@ -37,10 +38,12 @@ class MaskedVideo:
         """Length and size of the masks."""
         return self.labels[MASKS].info
 
-    @property
-    def fps(self) -> Fraction:
-        """Frames per second, of the video where there is one."""
-        return self.video.info.fps if self.video is not None else self.info.fps
+    def timing(self) -> Timing:
+        """Of the video where there is one."""
+        if self.video is None:
+            return Timing(self.info.fps)
+        with self.video.open() as source:
+            return source.timing()
 
 
 def find_masks(root: Path, fps: Fraction) -> dict[str, LabelVideo]:

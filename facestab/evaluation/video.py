@@ -1,18 +1,17 @@
 """One video on its way through smoothers, files and metrics."""
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from facestab.baselines.smoother import Smoother
-from facestab.errors import SettingError
 from facestab.evaluation.alignment import Aligned, Alignment
-from facestab.evaluation.files import KINDS, VideoFiles
+from facestab.evaluation.files import FileChoice, VideoFiles
 from facestab.evaluation.meter import RowFrames, VideoMeter
 from facestab.evaluation.result import VideoResult
 from facestab.keys import TRUTH
@@ -20,6 +19,7 @@ from facestab.labels import LabelSet
 from facestab.nets.inference import argmax_labels, resize_labels
 from facestab.video.flow import FlowBackend, VideoFrame
 from facestab.video.flow_check import check_flow
+from facestab.video.timing import Timing
 
 _CHECKED_FRAMES = 4
 
@@ -35,10 +35,7 @@ class EvaluationPlan:
         baseline: the row that the result should improve on, None when there is none; smoothers work on it.
         controls: row name to smoother.
         flow: for what is measured along the motion; None leaves it out.
-        write: which of "labels", "overlay", "compare" to write.
-
-    Raises:
-        SettingError: for an unknown kind of file.
+        files: which files to write.
     """
 
     folder: Path
@@ -47,12 +44,7 @@ class EvaluationPlan:
     baseline: str | None
     controls: Mapping[str, Smoother]
     flow: FlowBackend | None
-    write: Sequence[str]
-
-    def __post_init__(self) -> None:
-        unknown = [kind for kind in self.write if kind not in KINDS]
-        if unknown:
-            raise SettingError(f"evaluation.write: '{unknown[0]}' is none of {', '.join(KINDS)}")
+    files: FileChoice
 
     @property
     def smoothed(self) -> str:
@@ -78,17 +70,19 @@ class VideoEvaluation:
     Args:
         plan: what to do.
         video: its id.
-        fps: frames per second.
+        timing: of its frames.
         size: height and width in pixels.
         source: the video's path, "" when only masks are known.
     """
 
-    def __init__(self, plan: EvaluationPlan, video: str, fps: Fraction, size: tuple[int, int], source: str) -> None:
+    def __init__(self, plan: EvaluationPlan, video: str, timing: Timing, size: tuple[int, int], source: str) -> None:
         self.plan = plan
-        self.result = VideoResult(video, str(fps), list(size), source)
-        self._meter = VideoMeter(plan.labels, float(fps), plan.flow, plan.reference)
+        self.result = VideoResult(video, str(timing.fps), list(size), source)
+        self._meter = VideoMeter(plan.labels, float(timing.fps), plan.flow, plan.reference)
         folder = plan.folder / "videos" / video
-        self._files = VideoFiles(folder, fps, plan.labels, plan.write, plan.result, plan.baseline)
+        self._files = VideoFiles(folder, timing, plan.labels, plan.files, plan.result, plan.baseline)
+        # of the frames that have come and are not written
+        self._squares: deque[list[tuple[float, float, float]]] = deque()
         self._alignment = Alignment()
         for smoother in plan.controls.values():
             smoother.reset()
@@ -108,6 +102,7 @@ class VideoEvaluation:
         truth_NHW: np.ndarray | None = None,
         labels: Mapping[str, np.ndarray] | None = None,
         softmax_seconds: float = 0.0,
+        squares: Sequence[Sequence[tuple[float, float, float]]] | None = None,
     ) -> None:
         """Add the next N frames.
 
@@ -119,7 +114,9 @@ class VideoEvaluation:
             labels: row name to uint8 ids (N, H, W), for rows whose masks are given; their probabilities are made up
                 and are not measured.
             softmax_seconds: the time that the probabilities took beyond the logits; only smoothers need them.
+            squares: centre and side of what the network saw of every frame; None for whole frames.
         """
+        self._squares.extend(map(list, squares or ()))
         given = labels or {}
         count = len(next(iter(probs.values())))
         first = self.result.num_frames
@@ -170,7 +167,9 @@ class VideoEvaluation:
             truth = rows[TRUTH].labels_NHW if TRUTH in rows else None
             self._meter.update(part.frames, rows, truth)
             pixels = np.stack([frame.pixels_HWC for frame in part.frames]) if part.frames is not None else None
-            self._files.write(pixels, {row: frames.labels_NHW for row, frames in rows.items()})
+            labels = {row: frames.labels_NHW for row, frames in rows.items()}
+            seen = [self._squares.popleft() for _ in labels[self.plan.result]] if self._squares else None
+            self._files.write(pixels, labels, seen)
 
     def _check_flow(self, frames: list[VideoFrame]) -> None:
         if self.plan.flow is None or len(frames) < 2:

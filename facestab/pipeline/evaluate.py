@@ -95,7 +95,7 @@ def _evaluate(video: MaskedVideo, ids: Ids, plan: EvaluationPlan, batch_size: in
     info = video.info
     sequences = {name: ids.read(labels) for name, labels in video.labels.items()}
     source = str(video.video.path) if video.video is not None else ""
-    with VideoEvaluation(plan, video.id, video.fps, (info.height, info.width), source) as evaluation:
+    with VideoEvaluation(plan, video.id, video.timing(), (info.height, info.width), source) as evaluation:
         for frames_NHWC, count in _frame_batches(video, batch_size):
             parts = {name: np.stack(list(islice(frames, count))) for name, frames in sequences.items()}
             truth_NHW = parts.pop(TRUTH, None)

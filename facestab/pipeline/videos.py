@@ -12,6 +12,7 @@ from rich.console import Console
 from facestab.baselines.smoother import Smoother
 from facestab.build import build
 from facestab.errors import SettingError
+from facestab.evaluation.files import FileChoice
 from facestab.evaluation.tables import write_tables
 from facestab.evaluation.video import EvaluationPlan
 from facestab.keys import MEDIA_KEY
@@ -47,7 +48,10 @@ def make_plan(
     """
     controls = {row: _smoother(row, node, recurrent) for row, node in config.smoother.items() if node is not None}
     flow = build(config.flow)
-    return EvaluationPlan(folder, labels, result, baseline, controls, flow, list(config.inference.write))
+    wanted = config.inference
+    files = FileChoice(list(wanted.write), list(wanted.cutout), wanted.small_width, wanted.small_fps)
+    files.cutout_lut(labels)
+    return EvaluationPlan(folder, labels, result, baseline, controls, flow, files)
 
 
 def wants_recurrent(config: DictConfig) -> bool:

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from facestab.types import VideoInfo
+from facestab.video.timing import Timing
 
 _Source = TypeVar("_Source", bound="Source")
 
@@ -20,6 +21,10 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of what the source holds."""
+
+    def timing(self) -> Timing:
+        """When the frames are shown, and what is heard."""
+        return Timing(self.info.fps)
 
     def check_pair(self, index: int) -> None:
         """Raise IndexError unless frames index and index + 1 exist."""

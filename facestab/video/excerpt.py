@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from facestab.errors import VideoError
 from facestab.types import VideoInfo
 from facestab.video.base import Source
 from facestab.video.source import VideoSource
+from facestab.video.timing import Timing
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ class ExcerptSource(Source):
         """Frames index and index + 1 of the part, uint8 (2, H, W, 3) RGB."""
         self.check_pair(index)
         return np.stack([self._cut(frame_HWC) for frame_HWC in self.source.pair(self.excerpt.start + index)])
+
+    def timing(self) -> Timing:
+        """When the frames are shown; the sound of a whole file that is only cut in its pictures."""
+        whole, info = self.source.timing(), self.source.info
+        times = whole.times[self.excerpt.start : self.excerpt.stop]
+        start = times[0] if times else Fraction(0)
+        is_all = self.info.num_frames == info.num_frames
+        return Timing(whole.fps, tuple(time - start for time in times), whole.audio if is_all else None)
 
     def close(self) -> None:
         """Let go of what the source holds."""

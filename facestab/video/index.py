@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from facestab.errors import VideoError
 from facestab.types import VideoInfo
 from facestab.video.container import decoded_frames, mending, opened
+from facestab.video.timing import irregular_times
 
 # AV1 and GIF do not open in decord 0.6.0; MPEG-TS frames are wrong even in order
 _DECORD_CODECS = {"h264", "hevc", "vp8", "vp9", "mpeg4", "mjpeg", "ffv1"}
@@ -38,6 +39,7 @@ class VideoIndex:
         pts: int64 (num_frames,), presentation times in units of the stream. Frame i is the one shown at pts[i],
             wherever the file stores it. Empty when times do not name the frames (H.264 in AVI, two frames at one
             time): then frames are counted from the beginning.
+        time_base: seconds of their unit.
         key_pts: presentation times of the keyframes, in order. Empty when the file is only exact from its beginning.
         container: FFmpeg's first name of the file format.
         pixel_format: FFmpeg's name of the pixel format.
@@ -49,6 +51,7 @@ class VideoIndex:
 
     info: VideoInfo
     pts: np.ndarray
+    time_base: Fraction
     key_pts: tuple[int, ...]
     container: str
     pixel_format: str
@@ -62,6 +65,10 @@ class VideoIndex:
         last = bisect_right(self.key_pts, int(self.pts[frame])) if self.key_pts else 0
         yield from reversed(self.key_pts[max(last - 2, 0) : last])
         yield None
+
+    def times(self) -> tuple[Fraction, ...]:
+        """Seconds from the first frame on, of every frame; empty where they follow from the rate."""
+        return irregular_times(self.pts.tolist(), self.time_base, self.info.fps) if len(self.pts) else ()
 
     def decord_objection(self) -> str | None:
         """Why decord could give wrong frames of this file without saying so; None when it does not."""
@@ -185,6 +192,7 @@ def _to_index(
     return VideoIndex(
         info=VideoInfo(path, _rate(stream, pts), num_frames, height, width, codec),
         pts=pts,
+        time_base=Fraction(stream.time_base or 0),
         key_pts=tuple(sorted(packets.key_pts())) if timed and name in _SEEKABLE else (),
         container=name,
         pixel_format=first.format.name,

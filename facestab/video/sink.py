@@ -1,6 +1,7 @@
 """Writing videos: whole or not at all."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from numbers import Rational
@@ -17,6 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
+from facestab.video.audio import AudioCopy
 from facestab.video.forks import make_forks_safe
 
 make_forks_safe()
@@ -41,7 +43,21 @@ _CODECS = {
     "ffv1_rgb": _Codec("ffv1", "bgr0", (".mkv",), _FFV1, _MKV),
     # lossless H.264 does not bring ids back: readers stretch its grey range
     "labels": _Codec("ffv1", "gray", (".mkv",), _FFV1, _MKV),
+    # alternate reference frames would be stored without their alpha
+    "alpha": _Codec(
+        "libvpx-vp9",
+        "yuva420p",
+        (".webm",),
+        {"crf": "28", "b": "0", "auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "6"},
+        {"fflags": "+bitexact"},
+    ),
+    "webp": _Codec("libwebp_anim", "yuv420p", (".webp",), {"quality": "75"}, {"loop": "0"}),
 }
+# shape of a frame after its height and width, and what FFmpeg calls it
+_RGB = (3,), "rgb24"
+_LAYOUTS = {"labels": ((), "gray"), "alpha": ((4,), "rgba")}
+# exact for rates and times of all kinds
+_FINE = Fraction(1, 90000)
 
 
 class VideoSink:
@@ -51,10 +67,13 @@ class VideoSink:
     or without a single frame, nothing is left and an older file stays as it was.
 
     Args:
-        path: the file; .mp4 or .mov for h264, .mkv for the others. Missing folders are made.
+        path: the file; .mp4 or .mov for h264, .webm for alpha, .webp, .mkv for the others. Missing folders are made.
         fps: frames per second, exact.
         codec: "h264" for viewing (8 bit 4:2:0; an odd row or column is repeated to make it even), "ffv1_rgb" for
-            lossless RGB, "labels" for label maps, lossless.
+            lossless RGB, "labels" for label maps, lossless, "alpha" for pictures with transparency, "webp" for short
+            ones that chats show.
+        times: seconds of every frame, from 0 on, where they do not follow from the rate.
+        audio: a file whose sound is copied into a video for viewing, when it has any.
         thread_count: encoding threads; 0 for all cores. The lossless codecs write the same bytes with any number;
             x264 with more than one was seen to write others from run to run.
 
@@ -67,7 +86,16 @@ class VideoSink:
         ...     sink.write(frame_HWC)
     """
 
-    def __init__(self, path: str | Path, fps: Fraction, *, codec: str = "h264", thread_count: int = 4) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        fps: Fraction,
+        *,
+        codec: str = "h264",
+        times: Sequence[Fraction] = (),
+        audio: Path | None = None,
+        thread_count: int = 4,
+    ) -> None:
         if codec not in _CODECS:
             raise ValueError(f"codec: one of {', '.join(_CODECS)} is possible, got {codec!r}")
         if not isinstance(fps, Rational) or fps <= 0:
@@ -80,6 +108,9 @@ class VideoSink:
             raise ValueError(
                 f"path: {codec} is written to {' or '.join(self._settings.suffixes)}, got {self.path.name!r}"
             )
+        self._times = times
+        self._audio_path = audio if codec == "h264" else None
+        self._audio: AudioCopy | None = None
         self._thread_count = thread_count
         self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
         self._container: OutputContainer | None = None
@@ -91,11 +122,11 @@ class VideoSink:
         """Append a frame.
 
         Args:
-            frame: uint8 (H, W, 3) RGB, or (H, W) with codec="labels".
+            frame: uint8 (H, W, 3) RGB, (H, W) with codec="labels", or (H, W, 4) RGBA with codec="alpha".
         """
-        num_axes = 2 if self.codec == "labels" else 3
-        if frame.dtype != np.uint8 or frame.ndim != num_axes or (num_axes == 3 and frame.shape[2] != 3):
-            wanted = "(H, W)" if num_axes == 2 else "(H, W, 3)"
+        channels, _ = _LAYOUTS.get(self.codec, _RGB)
+        if frame.dtype != np.uint8 or frame.ndim < 2 or frame.shape[2:] != channels:
+            wanted = f"(H, W{''.join(f', {number}' for number in channels)})"
             raise ValueError(f"frame: uint8 {wanted} is possible, got {frame.dtype} {frame.shape}")
         if self._shape and frame.shape != self._shape:
             is_now, first = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, self._shape))
@@ -106,15 +137,23 @@ class VideoSink:
             raise self._failure(error) from error
 
     def _encode(self, frame: np.ndarray) -> None:
-        picture = _even(frame) if self.codec == "h264" else np.ascontiguousarray(frame)
+        picture = _even(frame) if "420" in self._settings.pixel_format else np.ascontiguousarray(frame)
         if self._container is None or self._stream is None:
             self._container, self._stream = self._open(*picture.shape[:2])
             self._shape = frame.shape
-        video_frame = av.VideoFrame.from_ndarray(picture, format="gray" if frame.ndim == 2 else "rgb24")
+        video_frame = av.VideoFrame.from_ndarray(picture, format=_LAYOUTS.get(self.codec, _RGB)[1])
         video_frame = video_frame.reformat(format=self._settings.pixel_format, threads=1)
-        video_frame.pts, video_frame.time_base = self._num_written, 1 / self.fps
+        video_frame.pts, video_frame.time_base = self._place(self._num_written)
+        if self._audio is not None:
+            self._audio.until(video_frame.pts * video_frame.time_base)
         self._container.mux(self._stream.encode(video_frame))
         self._num_written += 1
+
+    def _place(self, number: int) -> tuple[int, Fraction]:
+        """Time of a frame, and its unit in seconds."""
+        if not self._times:
+            return number, 1 / self.fps
+        return round(self._times[number] / _FINE), _FINE
 
     def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,12 +162,15 @@ class VideoSink:
         if not isinstance(stream, VideoStream):
             raise TypeError(f"{self._settings.name} is no video encoder")
         stream.width, stream.height, stream.pix_fmt = width, height, self._settings.pixel_format
-        stream.codec_context.time_base = 1 / self.fps
+        stream.codec_context.time_base = _FINE if self._times else 1 / self.fps
         if self.codec == "h264":
             # what the conversion from RGB uses; players guess BT.709 for large frames when nothing is said
             stream.codec_context.colorspace = Colorspace.SMPTE170M
             stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.thread_count = self._thread_count
+        if self._audio_path is not None:
+            audio = AudioCopy(self._audio_path, container)
+            self._audio = audio if audio.is_there else None
         return container, stream
 
     def _finish(self) -> None:
@@ -136,6 +178,8 @@ class VideoSink:
             return
         try:
             self._container.mux(self._stream.encode())
+            if self._audio is not None:
+                self._audio.until(None)
             self._container.close()
             os.replace(self._part, self.path)
         except (FFmpegError, OSError) as error:
@@ -146,6 +190,8 @@ class VideoSink:
         return VideoError(f"{self.path}: cannot be written ({reason}); check the folder and the space left")
 
     def _discard(self) -> None:
+        if self._audio is not None:
+            self._audio.close()
         if self._container is not None:
             # the file goes away in any case, and the first error says more
             with suppress(FFmpegError, OSError):

@@ -19,6 +19,7 @@ from facestab.video.frame_folder import (
     natural_key,
     sequence_files,
 )
+from facestab.video.timing import Timing
 from facestab.video.video_file import VideoFile
 
 __all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "VideoSource", "find_videos", "open_video", "sequence_files"]
@@ -41,6 +42,9 @@ class VideoSource(Protocol):
 
     def pair(self, index: int) -> np.ndarray:
         """Frames index and index + 1, uint8 (2, H, W, 3) RGB."""
+
+    def timing(self) -> Timing:
+        """When the frames are shown, and what is heard with them."""
 
     def close(self) -> None:
         """Let go of what the source holds."""

@@ -12,6 +12,7 @@ from facestab.video import decord_reader, pyav_reader
 from facestab.video.base import Source
 from facestab.video.container import check_file
 from facestab.video.index import VideoIndex, build_index
+from facestab.video.timing import Timing
 
 BACKENDS = ("auto", "decord", "pyav")
 
@@ -56,6 +57,10 @@ class VideoFile(Source):
     def info(self) -> VideoInfo:
         """Rate, number of frames, size and codec; the file is indexed at the first use."""
         return self.index.info
+
+    def timing(self) -> Timing:
+        """When the frames are shown, and the file's own sound."""
+        return Timing(self.info.fps, self.index.times(), self.path)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         """Frames start .. stop - 1 as a slice takes them: uint8 (H, W, 3) RGB, or (H, W) for gray.

@@ -16,6 +16,7 @@ from facestab.data.prediction import PredictionData
 from facestab.data.synthetic.sets import SyntheticVideos
 from facestab.data.videos import VideoItem
 from facestab.errors import VideoError
+from facestab.evaluation.files import FileChoice
 from facestab.evaluation.video import EvaluationPlan
 from facestab.nets.weights import ModelCard
 from facestab.stages.image import ImageStage
@@ -42,7 +43,8 @@ def stage(face11):
 
 def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare")):
     controls = {"frozen": FrozenFirst(), "ema_0.5": Ema(0.5)}
-    callback = VideoInference(EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), write))
+    files = FileChoice(write)
+    callback = VideoInference(EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), files))
     stage = ImageStage(stage.net, stage.card, frames_per_batch=batch)
     trainer = Trainer(
         accelerator="cpu",
