@@ -1,8 +1,11 @@
 """Commands that need nothing of an earlier run: sweeps, thresholds, a network of the user's own."""
 
 import csv
+import json
 import re
+import shutil
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
@@ -78,6 +81,49 @@ def test_a_folder_of_labelled_faces_and_a_real_clip_without_labels_are_enough(tm
         assert written.info.num_frames == 120
 
 
+def write_celebamask_hq(root, number):
+    """Synthetic faces as the data set lays faces out: a mask for each part, sides those of the person."""
+    names = ["", "skin", "r_brow", "l_brow", "r_eye", "l_eye", "nose", "u_lip", "mouth", "l_lip", "hair"]
+    lines = ["idx orig_idx orig_file proc_md5 final_md5"]
+    for n in range(number):
+        image, labels = labelled_image(identity_seed("train", n), size=64)
+        (root / "CelebA-HQ-img").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).resize((128, 128)).save(root / "CelebA-HQ-img" / f"{n}.jpg")
+        folder = root / "CelebAMask-HQ-mask-anno" / "0"
+        folder.mkdir(parents=True, exist_ok=True)
+        for id, part in enumerate(names):
+            if part and (labels == id).any():
+                Image.fromarray(np.uint8(255 * (labels == id))).convert("RGB").save(folder / f"{n:05d}_{part}.png")
+        # the first of CelebA's numbers that validates is 162771, that tests 182638
+        original = n if n % 4 else 162771 + n if n % 8 else 182638 + n
+        lines.append(f"{n} {original} {original:06d}.jpg x y")
+    (root / "CelebA-HQ-to-CelebA-mapping.txt").write_text("\n".join(lines))
+
+
+def test_a_face_data_set_and_a_list_of_clips_with_small_faces_go_all_the_way(tmp_path):
+    write_celebamask_hq(tmp_path / "celeb", 24)
+    shutil.copy(carphone(), tmp_path / "clip.mp4")
+    (tmp_path / "clips.csv").write_text(
+        "path,start,end,split\nclip.mp4,0,1.2,train\nclip.mp4,2,2.8,val\ngone.mp4,,,train\n"
+    )
+    data = ["data=celebamask_hq", "data.root=celeb", "data.batch_size=8", "data.num_workers=0"]
+    clips = ["video=folder", "video.source=clips.csv", "detector=lbp", "detector.compare_fixed=true"]
+    small = ["net=tiny", "size=48", "image.max_epochs=1", "temporal.max_epochs=1", "temporal.pairs.num_workers=0"]
+    files = ["smoother=none", "controls=[]", "inference.write=[overlay,cutout,json]"]
+    succeed("stage=temporal", "name=all", *data, *clips, *small, *files, cwd=tmp_path)
+    run = tmp_path / "runs" / "temporal" / "all"
+    record = read_record(run)
+    assert list(record["metrics"]) == ["image", "fixed_crop", "stabilized"]
+    assert [path for path in record["skipped"] if path.endswith("gone.mp4")]
+    (video,) = (run / "videos").iterdir()
+    frames = json.loads((video / "frames.json").read_text())["frames"]
+    with open_video(video / "overlay.mp4") as written:
+        # 2.0 to 2.8 s at 30000/1001 frames a second
+        assert written.info.num_frames == len(frames) == 24
+        assert (written.info.height, written.info.width) == (144, 176)
+    assert all(len(frame["squares"]) == 1 and 40 < frame["squares"][0]["side"] < 144 for frame in frames)
+
+
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_a_wrong_id_is_one_clear_line_from_a_loaders_worker_too(tmp_path, num_workers):
     for name, value in (("images", 99), ("labels", 77)):
@@ -95,7 +141,9 @@ def test_a_wrong_id_is_one_clear_line_from_a_loaders_worker_too(tmp_path, num_wo
     errors = [line for line in done.stderr.splitlines() if line.startswith("facestab: error:")]
     assert done.returncode == 1
     assert len(errors) == 1
-    assert re.fullmatch(r"facestab: error: \S+\.png: holds the id 77, ids go from 0 to 10", errors[0])
+    assert re.fullmatch(
+        r"facestab: error: \S+\.png: holds the id 77, which stands for no class; ids go from 0 to 10", errors[0]
+    )
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "runs" / "image" / "bad" / "metrics.json").exists()
 

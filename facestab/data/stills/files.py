@@ -102,8 +102,9 @@ class FileImages(ABC):
         ids = np.unique(read.labels_HW)
         wrong = [int(i) for i in ids if i != IGNORE_ID and i not in self.own_ids]
         if wrong:
-            held = f"holds the {'ids' if len(wrong) > 1 else 'id'} {', '.join(map(str, wrong[:5]))}"
-            raise FacestabError(f"{file.labels}: {held}, which stand for no class; {_have(self.own_ids)}")
+            noun, verb = ("ids", "stand") if len(wrong) > 1 else ("id", "stands")
+            held = f"holds the {noun} {', '.join(map(str, wrong[:5]))}, which {verb} for no class"
+            raise FacestabError(f"{file.labels}: {held}; {_have(self.own_ids)}")
         if read.image_HWC.shape[:2] != read.labels_HW.shape:
             sizes = [f"{shape[1]}x{shape[0]}" for shape in (read.labels_HW.shape, read.image_HWC.shape)]
             raise FacestabError(f"{file.labels}: is {sizes[0]}, the image is {sizes[1]}; labels need the image's size")

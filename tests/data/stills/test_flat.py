@@ -48,7 +48,7 @@ def test_an_id_outside_the_label_set_is_named(root, face11):
     Image.fromarray(np.full((20, 24), 12, np.uint8)).save(root / "labels" / "3.png")
     images = FlatImages(str(root), face11, 0.0, 0.0).split("train")
     index = [file.id for file in images.files].index("3")
-    with pytest.raises(FacestabError, match=r"3\.png: holds the id 12, which stand for no class; ids go from 0 to 10"):
+    with pytest.raises(FacestabError, match=r"3\.png: holds the id 12, which stands for no class; ids go from 0 to 10"):
         images[index]
 
 
@@ -87,7 +87,7 @@ def test_ids_of_the_files_get_the_names_that_the_user_says(root, face11):
         if id in wanted:
             assert (images[file].labels_HW == wanted[id]).all()
         elif id == 10:
-            with pytest.raises(FacestabError, match="holds the id 10, which stand for no class"):
+            with pytest.raises(FacestabError, match="holds the id 10, which stands for no class"):
                 images[file]
 
 
