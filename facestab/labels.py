@@ -25,7 +25,8 @@ class LabelSet:
     """
 
     names: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    # how classes are shown, and not what they are
+    palette: tuple[tuple[int, int, int], ...] = field(compare=False)
     pairs: tuple[tuple[int, int], ...] = ()
     # what reads a data set, and not what the classes are
     covers: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), compare=False)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from skimage.color import rgb2lab
 
+from facestab.build import build
 from facestab.labels import LabelSet, class_lut, numbered
 
 GREY = [[i, i, i] for i in range(4)]
@@ -82,3 +84,31 @@ def test_what_is_covered_belongs_to_one_class():
     ):
         with pytest.raises(ValueError, match=message):
             LabelSet(["bg", "left", "right", "nose"], GREY, covers=covers)
+
+
+# Machado, Oliveira and Fernandes (2009), severity 1, in linear RGB
+SIGHT = {
+    "normal": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+def seen(palette, sight):
+    """The colours as such an eye sees them, in CIE Lab."""
+    encoded = np.array(palette) / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(linear @ np.array(SIGHT[sight]).T, 0, 1)
+    return rgb2lab(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)[None])[0]
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize(("name", "least"), [("face11", 26), ("celebamask19", 17), ("coarse5", 26), ("person2", 26)])
+def test_every_eye_can_tell_all_classes_apart(compose_config, name, least, sight):
+    labels = build(compose_config("stage=image", f"labels={name}").labels)
+    colours = seen(labels.palette, sight)
+    distance = np.linalg.norm(colours[:, None] - colours[None], axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    a, b = np.unravel_index(distance.argmin(), distance.shape)
+    assert distance.min() >= least, f"{labels.names[a]} and {labels.names[b]} are {distance.min():.1f} apart"

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 WEIGHTS_NAME = "weights.safetensors"
 # what a run writes besides its record; removed when it starts over
 PRODUCTS = ("checkpoints", "videos", WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "run.log", "wandb")
-# settings that change where and how fast, not what
-INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar"}
+# settings that change where, how fast and in which colours, not what
+INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar", "palette"}
 # raised when the same configuration gives another result than before
 RECIPE = 1
 
