@@ -15,6 +15,7 @@ from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.still_pairs import StillPairs
 from facestab.data.transforms import Augmentation
 from facestab.data.videos import VideoSet
+from facestab.data.windows import check_windows
 
 
 class FramePairData(LightningDataModule):
@@ -27,6 +28,7 @@ class FramePairData(LightningDataModule):
         augment: what training does to a pair.
         batch_size: pairs per step and process.
         gaps: frames from the first of a pair to the second; see `FramePairs`.
+        stride: frames from one pair to the next in training; validation takes every pair.
         flows: the motion between them, None for none.
         only_agreeing: ignore the labels of a pixel whose two labels differ.
         image_augment: what training does to a labelled image and to pairs of stills.
@@ -37,7 +39,7 @@ class FramePairData(LightningDataModule):
         backend: auto, decord or pyav.
 
     Raises:
-        ValueError: for a batch size or gap below 1, a share outside 0..1, or fewer than 0 workers or images.
+        ValueError: for a batch size, gap or stride below 1, a share outside 0..1, or fewer than 0 workers or images.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class FramePairData(LightningDataModule):
         augment: Augmentation,
         batch_size: int,
         gaps: Sequence[int] = (1,),
+        stride: int = 1,
         flows: FlowStore | None = None,
         only_agreeing: bool = False,
         image_augment: Augmentation | None = None,
@@ -60,6 +63,7 @@ class FramePairData(LightningDataModule):
         super().__init__()
         check_loading(batch_size, num_workers)
         check_gaps(gaps)
+        check_windows(min(gaps) + 1, stride)
         if images_per_pair < 0:
             raise ValueError(f"images_per_pair: 0 or more images are needed, got {images_per_pair}")
         if not 0 <= still_share <= 1:
@@ -70,6 +74,7 @@ class FramePairData(LightningDataModule):
         self.augment = augment
         self.batch_size = batch_size
         self.gaps = list(gaps)
+        self.stride = stride
         self.flows = flows
         self.only_agreeing = only_agreeing
         self.image_augment = image_augment or images.augment
@@ -108,6 +113,7 @@ class FramePairData(LightningDataModule):
             self.augment,
             train,
             gaps=self.gaps,
+            stride=self.stride if train else 1,
             flows=self.flows,
             only_agreeing=self.only_agreeing,
             backend=self.backend,

@@ -29,12 +29,13 @@ class FramePairs(FrameWindows):
         train: whether chance has a say.
         gaps: frames from the first to the second; with several each sample draws one that fits into its shot, in
             training, or takes the smallest.
+        stride: frames from the first of one pair to the first of the next.
         flows: the motion between the frames; None: there is none.
         only_agreeing: ignore the labels of a pixel whose two labels differ.
         backend: auto, decord or pyav.
 
     Raises:
-        ValueError: for a gap below 1, or none.
+        ValueError: for a gap or stride below 1, or no gap.
         FacestabError: when there is no pair at all.
     """
 
@@ -45,12 +46,13 @@ class FramePairs(FrameWindows):
         augment: Augmentation,
         train: bool,
         gaps: Sequence[int] = (1,),
+        stride: int = 1,
         flows: FlowStore | None = None,
         only_agreeing: bool = False,
         backend: str = "auto",
     ) -> None:
         check_gaps(gaps)
-        super().__init__(items, store, augment, train, window=min(gaps) + 1, backend=backend)
+        super().__init__(items, store, augment, train, window=min(gaps) + 1, stride=stride, backend=backend)
         self.items = items
         self.gaps = sorted(gaps)
         self.flows = flows

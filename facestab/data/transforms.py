@@ -13,12 +13,17 @@ import numpy as np
 
 from facestab.labels import IGNORE_ID, LabelSet
 
+# places of a square that are tried, and the share of a picture below which a class is a small part
+_CROP_DRAWS = 4
+_SMALL_SHARE = 0.02
+
 
 class Augmentation:
     """Resizes, crops and augments frames that belong together.
 
     Geometry is drawn once for all frames of a sample, photometric damage once per frame. The shorter side is brought
-    to `size`, then a square is cut out: at random in training, from the middle otherwise.
+    to `size`, then a square is cut out: at random in training, where small parts such as eyes stay in it if a few draws
+    allow it, from the middle otherwise.
 
     Args:
         size: pixels of the square.
@@ -137,9 +142,25 @@ class Augmentation:
         frames = np.stack([cv2.resize(frame, target, interpolation=method) for frame in frames])
         labels, moved = np.stack(_nearest(labels, target)), _nearest(maps, target)
         spare = (target[1] - self.size, target[0] - self.size)
-        top, left = (n // 2 if rng is None else int(rng.integers(n + 1)) for n in spare)
+        top, left = (n // 2 for n in spare) if rng is None else self._corner(labels[0], spare, rng)
         rows, columns = slice(top, top + self.size), slice(left, left + self.size)
         return frames[:, rows, columns], labels[:, rows, columns], [plane[rows, columns] for plane in moved]
+
+    def _corner(self, labels_HW: np.ndarray, spare: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
+        """Top and left of a square by chance: of a few draws the one that loses least of the small parts."""
+        draws = [(int(rng.integers(spare[0] + 1)), int(rng.integers(spare[1] + 1))) for _ in range(_CROP_DRAWS)]
+        whole = np.bincount(labels_HW.ravel(), minlength=256)
+        small = np.flatnonzero((whole > 0) & (whole < _SMALL_SHARE * labels_HW.size))
+        if not len(small):
+            return draws[0]
+
+        def kept(corner: tuple[int, int]) -> float:
+            top, left = corner
+            square_HW = labels_HW[top : top + self.size, left : left + self.size]
+            return float((np.bincount(square_HW.ravel(), minlength=256)[small] / whole[small]).sum())
+
+        # the first of the best: where all keep all, chance alone decides
+        return max(draws, key=kept)
 
 
 def _nearest(planes: Iterable[np.ndarray], target: tuple[int, int]) -> list[np.ndarray]:

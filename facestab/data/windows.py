@@ -51,8 +51,7 @@ class FrameWindows(Dataset[FrameWindowBatch]):
         self.sources = [item.open(backend) for item in items]
         self.labels = [store.open(item) for item in items]
         self.shots = [(video, *shot) for video, item in enumerate(items) for shot in item.shots]
-        numbers = [max(0, (stop - start - window) // stride + 1) for _, start, stop in self.shots]
-        self.ends = list(accumulate(numbers))
+        self.ends = list(accumulate(windows_in(stop - start, window, stride) for _, start, stop in self.shots))
         self.augment = augment
         self.train = train
         self.window = window
@@ -83,6 +82,11 @@ class FrameWindows(Dataset[FrameWindowBatch]):
         if key.is_padding:
             labels = ignore_labels(labels)
         return FrameWindowBatch(to_channels_first(frames), torch.from_numpy(labels).long())
+
+
+def windows_in(num_frames: int, window: int, stride: int) -> int:
+    """How many windows a shot has."""
+    return max(0, (num_frames - window) // stride + 1)
 
 
 def check_windows(window: int, stride: int) -> None:

@@ -9,13 +9,14 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
 from facestab.build import build, resolved, targets
+from facestab.data.windows import windows_in
 from facestab.errors import SettingError
 from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_model, save_weights
 from facestab.pipeline.finetune import load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
-from facestab.pipeline.framing import make_videos
+from facestab.pipeline.framing import looks_itself, make_videos
 from facestab.pipeline.image import build_optional, portable_net
 from facestab.pipeline.trainer import (
     checkpoints,
@@ -100,7 +101,7 @@ def _find_or_train(row: str, config: DictConfig, overrides: list[str], init: Pat
     settings["consistency"] = {"balance": settings["consistency"]["balance"]}
     if row == CONTINUED:
         settings = {key: value for key, value in settings.items() if key not in _OF_PAIRS}
-        steps = num_steps(config, load_twice(config, init)[0])
+        steps = num_steps(config, load_twice(config, init)[0] if looks_itself(config) else None)
         settings["temporal"] = {**settings["temporal"], "pairs": steps, "batch": _images_per_step(config)}
     digest = fingerprint({**settings, "stage": row})
 
@@ -152,12 +153,14 @@ def _images_per_step(config: DictConfig) -> int:
     return int(pairs.batch_size * (2 + pairs.images_per_pair))
 
 
-def num_steps(config: DictConfig, image_net: SegNet) -> int:
+def num_steps(config: DictConfig, image_net: SegNet | None) -> int:
     """Steps of the temporal stage of this configuration with this image model."""
     videos = make_videos(config, image_net)
     videos.prepare()
-    num_pairs = sum(max(0, stop - start - 1) for item in videos.split("train") for start, stop in item.shots)
-    batches = math.ceil(num_pairs / (config.temporal.pairs.batch_size * config.trainer.devices))
+    pairs = config.temporal.pairs
+    shots = [shot for item in videos.split("train") for shot in item.shots]
+    num_pairs = sum(windows_in(stop - start, min(pairs.gaps) + 1, pairs.stride) for start, stop in shots)
+    batches = math.ceil(num_pairs / (pairs.batch_size * config.trainer.devices))
     limit = config.trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
     return max(1, batches * config.temporal.max_epochs // config.trainer.accumulate_grad_batches)

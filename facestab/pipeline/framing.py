@@ -11,24 +11,29 @@ from facestab.nets.segnet import SegNet
 SEGMENTER = "facestab.data.segmenter.SegmenterDetector"
 
 
-def make_framer(config: DictConfig, net: SegNet, size: int) -> Framer | None:
+def looks_itself(config: DictConfig) -> bool:
+    """Whether it is the network that finds the faces."""
+    return "detector" in config.detector and config.detector.detector._target_ == SEGMENTER
+
+
+def make_framer(config: DictConfig, net: SegNet | None, size: int) -> Framer | None:
     """What finds the faces of a video; None when the network sees whole frames.
 
     Args:
         config: of a stage that has the group `detector`.
-        net: looks for faces itself where the group says so.
+        net: looks for faces itself where the group says so; not needed elsewhere.
         size: pixels of the shorter side at which it does.
     """
     node = config.detector
     if "detector" not in node:
         framer: Framer | None = build(node)
         return framer
-    own = {"net": net, "size": size} if node.detector._target_ == SEGMENTER else {}
+    own = {"net": net, "size": size} if looks_itself(config) else {}
     framer = build(node, detector=build(node.detector, **own))
     return framer
 
 
-def make_videos(config: DictConfig, net: SegNet) -> VideoSet:
+def make_videos(config: DictConfig, net: SegNet | None) -> VideoSet:
     """The videos to train on: cut to the faces in them where the `detector` group finds any.
 
     Args:

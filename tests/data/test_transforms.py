@@ -171,6 +171,25 @@ def test_damage_keeps_the_place_of_things_and_follows_its_generator(compose_conf
     np.testing.assert_array_equal(Augmentation(64, face11).damage(frame, rng), frame)
 
 
+def test_a_crop_by_chance_keeps_small_parts_more_often_than_chance_would(face11):
+    frame, labels = np.zeros((1, 64, 192, 3), np.uint8), np.ones((1, 64, 192), np.uint8)
+    labels[0, 30:34, 40:44] = 4
+    augment = Augmentation(64, face11)
+    lefts, kept = [], 0
+    frame[0, :, :, 0] = np.arange(192)
+    for seed in range(400):
+        pictures, cut = augment.train(frame, labels, seed)
+        lefts.append(int(pictures[0, 0, 0, 0]))
+        kept += (cut == 4).sum() == 16
+    # one square alone would keep it in 41 of 129 places
+    alone = 41 / 129
+    assert kept / 400 == pytest.approx(1 - (1 - alone) ** 4, abs=0.07)
+    # and where there is nothing small, every place is as likely
+    plain = [int(augment.train(frame, np.ones_like(labels), seed)[0][0, 0, 0, 0]) for seed in range(400)]
+    assert np.mean(plain) == pytest.approx(64, abs=6)
+    assert np.std(plain) == pytest.approx(129 / np.sqrt(12), abs=4)
+
+
 @pytest.mark.parametrize(("size", "flip"), [(8, 0.5), (32, 1.5), (32, -0.1)])
 def test_impossible_settings_are_refused(face11, size, flip):
     with pytest.raises(ValueError, match=r"size|flip"):
