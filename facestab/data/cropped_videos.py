@@ -73,7 +73,9 @@ class CroppedVideos:
         # the box of a part counts from the part's own corner
         x, y = (base.box[0], base.box[1]) if base.box is not None else (0, 0)
         excerpt = replace(base, box=(x + left, y + top, x + left + side, y + top + side))
-        return replace(item, info=replace(item.info, height=side, width=side), excerpt=excerpt, truth=None)
+        return replace(
+            item, info=replace(item.info, height=side, width=side), excerpt=excerpt, truth=None, true_frames=()
+        )
 
     def _square(self, item: VideoItem) -> Square | None:
         path = self.folder / f"{item.digest()[:32]}.json"

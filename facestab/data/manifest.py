@@ -12,7 +12,7 @@ from typing import Any
 from facestab.errors import FacestabError
 
 SUFFIXES = (".csv", ".json")
-_KEYS = ("path", "id", "identity", "split", "start", "end", "fps", "box")
+_KEYS = ("path", "id", "identity", "split", "start", "end", "fps", "box", "truth")
 _SPLITS = ("train", "val", "test")
 
 
@@ -29,6 +29,8 @@ class ListedVideo:
         end: of the part, None for the video's end.
         fps: of a folder of frames, None where none is given.
         box: left, top, right and bottom in pixels of the part of the picture that counts, None for all of it.
+        truth: a label video, or a folder of label images named by the number of their frame, from 0; None where none
+            is given.
     """
 
     path: Path
@@ -39,13 +41,15 @@ class ListedVideo:
     end: float | None = None
     fps: Fraction | None = None
     box: tuple[int, int, int, int] | None = None
+    truth: Path | None = None
 
 
 def read_manifest(path: Path) -> list[ListedVideo]:
     """The videos of a CSV file with a heading, or of a JSON file that is a list of objects.
 
     Keys: `path`, relative to the file and not leading out of its folder; and, all optional, `start` and `end` in
-    seconds, `fps`, `box` as four pixel numbers "left top right bottom" (a list in JSON), `identity`, `split`, `id`.
+    seconds, `fps`, `box` as four pixel numbers "left top right bottom" (a list in JSON), `identity`, `split`, `id`, and
+    `truth`, a label video or a folder of label images for some frames or all.
 
     Raises:
         FacestabError: naming the file, the line and what is wrong.
@@ -85,39 +89,55 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def _video(manifest: Path, place: str, row: Mapping[str, Any]) -> ListedVideo:
-    def fail(why: str) -> FacestabError:
-        return FacestabError(f"{manifest}: {place}: {why}")
+    try:
+        _check_names(manifest.parent, row)
+        numbers = _numbers(row)
+    except ValueError as error:
+        raise FacestabError(f"{manifest}: {place}: {error}") from None
+    return ListedVideo(
+        manifest.parent / str(row["path"]),
+        str(row.get("id", "")),
+        str(row.get("identity", "")),
+        str(row.get("split", "")),
+        *numbers,
+        manifest.parent / str(row["truth"]) if "truth" in row else None,
+    )
 
+
+def _check_names(folder: Path, row: Mapping[str, Any]) -> None:
     unknown = [key for key in row if key not in _KEYS]
     if unknown:
-        raise fail(f"there is no key '{unknown[0]}', only {', '.join(_KEYS)}")
+        raise ValueError(f"there is no key '{unknown[0]}', only {', '.join(_KEYS)}")
     if "path" not in row:
-        raise fail("has no path")
-    root = manifest.parent.resolve()
-    target = (root / str(row["path"])).resolve()
-    if not target.is_relative_to(root):
-        raise fail(f"{row['path']} leads out of the manifest's folder")
+        raise ValueError("has no path")
+    root = folder.resolve()
+    for target in (row["path"], row.get("truth", "")):
+        if not (root / str(target)).resolve().is_relative_to(root):
+            raise ValueError(f"{target} leads out of the manifest's folder")
     split, id_ = str(row.get("split", "")), str(row.get("id", ""))
     if split and split not in _SPLITS:
-        raise fail(f"split is one of {', '.join(_SPLITS)}, got {split}")
+        raise ValueError(f"split is one of {', '.join(_SPLITS)}, got {split}")
     if id_ and (Path(id_).name != id_ or id_.startswith(".")):
-        raise fail(f"id must be usable as a folder's name, got {id_}")
+        raise ValueError(f"id must be usable as a folder's name, got {id_}")
+    if "truth" in row and "box" in row:
+        raise ValueError("truth and box are not possible together: true labels are not cut")
+
+
+_Numbers = tuple[float, float | None, Fraction | None, tuple[int, int, int, int] | None]
+
+
+def _numbers(row: Mapping[str, Any]) -> _Numbers:
+    """Start, end, rate and box."""
     try:
         start = float(row.get("start", 0))
         end = float(row["end"]) if "end" in row else None
         fps = Fraction(str(row["fps"])) if "fps" in row else None
         box = _box(row["box"]) if "box" in row else None
     except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise fail(f"start, end and fps are numbers and box four of them ({error})") from None
-    if (
-        not (math.isfinite(start) and start >= 0)
-        or (end is not None and not end > start)
-        or (fps is not None and fps <= 0)
-    ):
-        raise fail("start is 0 or more, end is after it, and fps above 0")
-    return ListedVideo(
-        manifest.parent / str(row["path"]), id_, str(row.get("identity", "")), split, start, end, fps, box
-    )
+        raise ValueError(f"start, end and fps are numbers and box four of them ({error})") from None
+    if not (0 <= start < math.inf and (end is None or end > start) and (fps is None or fps > 0)):
+        raise ValueError("start is 0 or more, end is after it, and fps above 0")
+    return start, end, fps, box
 
 
 def _box(value: Any) -> tuple[int, int, int, int]:

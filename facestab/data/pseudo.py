@@ -44,7 +44,8 @@ class PseudoLabelStore:
         teacher: makes probabilities of a video's frames.
         labels: the classes.
         batch_size: frames per forward pass.
-        use_true_labels: take a video's true labels where it has them (patent [0074]).
+        use_true_labels: take the true labels of a video that has one for every frame. Single frames that have one
+            always use it (patent [0074]).
         soft: give the runner-up and the share, too; the patent's labels are hard.
         keep: share of each class's pixels, the most certain ones, that keep their label; the others are ignored. One
             threshold a class holds for all videos given to `fill`. True labels are all kept.
@@ -98,11 +99,14 @@ class PseudoLabelStore:
             RuntimeError: with keep below 1, before `fill`.
             VideoError: when they are not there.
         """
-        return PseudoLabels(self.path(item), self._is_true(item), self.soft, self._least_levels())
+        return self._labels_of(item, self.soft, self._least_levels())
 
     def certain(self, item: VideoItem) -> PseudoLabels:
         """All labels of an item that is labelled, with their shares, whatever `soft` and `keep` say."""
-        return PseudoLabels(self.path(item), self._is_true(item), True, np.zeros(self.labels.num_classes, np.int64))
+        return self._labels_of(item, True, np.zeros(self.labels.num_classes, np.int64))
+
+    def _labels_of(self, item: VideoItem, soft: bool, least_level_K: np.ndarray) -> PseudoLabels:
+        return PseudoLabels(self.path(item), self._is_true(item), soft, least_level_K, dict(item.true_frames))
 
     def class_pixels(self, items: Sequence[VideoItem]) -> np.ndarray:
         """Pixels of each class that have a label, float64 (K,), of items that have been given to `fill`.
@@ -115,6 +119,10 @@ class PseudoLabelStore:
         for item in items:
             if self._is_true(item):
                 pixels_K += _true_pixels(self.path(item))[: len(pixels_K)]
+            elif item.true_frames:
+                # the card does not know of them
+                for soft in self.open(item).frames():
+                    pixels_K += np.bincount(soft.label_HW.ravel(), minlength=256)[: len(pixels_K)]
             else:
                 pixels_K += (self._levels(item) * kept_KL).sum(1)
         return pixels_K

@@ -1,6 +1,6 @@
 """What is kept of a teacher's probabilities in a video, and how it is read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facestab.errors import VideoError
 from facestab.labels import IGNORE_ID
-from facestab.video.label_video import LabelVideo
+from facestab.video.label_video import LabelVideo, read_label
 from facestab.video.source import VideoSource, open_video
 
 NUM_LEVELS = 256
@@ -75,22 +76,33 @@ class PseudoLabels:
         is_true: whether they are true ones, which are hard and all kept.
         soft: whether the runner-up and the shares are given; else labels are hard.
         least_level_K: the level below which pixels of a class are ignored, (K,).
+        true_frames: number of a frame to the image of its true label, which counts instead (patent [0074]).
 
     Raises:
         VideoError: when there is no such file.
     """
 
-    def __init__(self, path: Path, is_true: bool, soft: bool, least_level_K: np.ndarray) -> None:
+    def __init__(
+        self,
+        path: Path,
+        is_true: bool,
+        soft: bool,
+        least_level_K: np.ndarray,
+        true_frames: Mapping[int, Path] | None = None,
+    ) -> None:
         self.path = path
         self.is_true = is_true
         self.soft = soft
         self.least_level_K = least_level_K
+        self.true_frames = dict(true_frames or {})
         # decord is refused for many such files, and what it reads ahead is not wanted
         self._source: LabelVideo | VideoSource = LabelVideo(path) if is_true else open_video(path, "pyav")
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[SoftLabel]:
         """Labels of frames start .. stop - 1 as a slice takes them, in order."""
-        return map(self._label, self._source.frames(start, stop))
+        numbers = range(self._source.info.num_frames)[start:stop]
+        stored = self._source.frames(numbers.start, numbers.stop)
+        return (self._label(number, frame) for number, frame in zip(numbers, stored, strict=True))
 
     def picked(self, numbers: Sequence[int]) -> list[SoftLabel]:
         """Labels of the frames with these numbers, in the order given.
@@ -100,8 +112,8 @@ class PseudoLabels:
         """
         numbers = list(numbers)
         if len(numbers) == 2 and numbers[1] == numbers[0] + 1:
-            return [self._label(stored) for stored in self._source.pair(numbers[0])]
-        return [self._label(self._stored(number)) for number in numbers]
+            return list(map(self._label, numbers, self._source.pair(numbers[0])))
+        return [self._label(number, self._stored(number)) for number in numbers]
 
     def close(self) -> None:
         """Forget the index; the next use reads it again."""
@@ -117,9 +129,11 @@ class PseudoLabels:
         first = min(number, num_frames - 2)
         return self._source.pair(first)[number - first]
 
-    def _label(self, stored: np.ndarray) -> SoftLabel:
+    def _label(self, number: int, stored: np.ndarray) -> SoftLabel:
         if self.is_true:
             return _hard(stored)
+        if number in self.true_frames:
+            return _hard(self._true(number, stored.shape[:2]))
         label_HW, runner_up_HW, level_HW = np.moveaxis(stored, -1, 0)
         is_kept_HW = level_HW >= self.least_level_K[label_HW]
         kept_HW = np.where(is_kept_HW, label_HW, np.uint8(IGNORE_ID))
@@ -127,6 +141,17 @@ class PseudoLabels:
             return _hard(kept_HW)
         share_HW = np.where(is_kept_HW, (1 + level_HW / np.float32(NUM_LEVELS - 1)) / 2, np.float32(1))
         return SoftLabel(kept_HW, np.where(is_kept_HW, runner_up_HW, np.uint8(IGNORE_ID)), share_HW)
+
+    def _true(self, number: int, size: tuple[int, ...]) -> np.ndarray:
+        path = self.true_frames[number]
+        try:
+            label_HW = read_label(path)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise VideoError(f"{path}: the true label of frame {number} cannot be read ({error})") from None
+        if label_HW.shape != size:
+            sizes = [f"{shape[1]}x{shape[0]}" for shape in (label_HW.shape, size)]
+            raise VideoError(f"{path}: is {sizes[0]}, the video is {sizes[1]}; labels need the video's size")
+        return label_HW
 
 
 def _hard(label_HW: np.ndarray) -> SoftLabel:

@@ -10,9 +10,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from facestab.data.manifest import SUFFIXES, ListedVideo, read_manifest
+from facestab.data.true_labels import TrueFrames, true_labels
 from facestab.data.video_catalog import Entry, VideoCatalog
 from facestab.data.videos import VideoItem
-from facestab.errors import VideoError
+from facestab.errors import FacestabError, VideoError
 from facestab.video.excerpt import Excerpt
 from facestab.video.source import find_videos
 
@@ -172,7 +173,14 @@ def _item(video: ListedVideo, entry: Entry, min_frames: int) -> VideoItem | str:
         cuts = tuple(cut - excerpt.start for cut in cuts if 0 < cut - excerpt.start < info.num_frames)
     if info.num_frames < min_frames:
         return f"{video.path}: too short, it has {info.num_frames} frames and {min_frames} are needed"
-    return VideoItem(video.id, info, excerpt=excerpt, cuts=cuts)
+    truth: Path | None = None
+    true_frames: TrueFrames = ()
+    if video.truth is not None:
+        try:
+            truth, true_frames = true_labels(video.truth, excerpt, entry.info.num_frames)
+        except FacestabError as error:
+            return str(error)
+    return VideoItem(video.id, info, truth, true_frames, excerpt, cuts)
 
 
 def unique_ids(root: Path, listed: Sequence[ListedVideo]) -> list[str]:

@@ -21,6 +21,7 @@ class VideoItem:
         id: unique in its set, usable as a folder name.
         info: where it is, how long and how large; of the part, when it is a part of a file.
         truth: a label video or folder with a true label for every frame, when there is one.
+        true_frames: number of a frame and its true label image, where only some frames have one.
         excerpt: which part of the file it is, None for all of it.
         cuts: frames that begin another shot.
     """
@@ -28,6 +29,7 @@ class VideoItem:
     id: str
     info: VideoInfo
     truth: Path | None = None
+    true_frames: tuple[tuple[int, Path], ...] = ()
     excerpt: Excerpt | None = None
     cuts: tuple[int, ...] = ()
 

@@ -1,16 +1,21 @@
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from facestab.data.manifest import ListedVideo
+from facestab.data.pseudo import PseudoLabelStore
+from facestab.data.teacher import FrameTeacher
 from facestab.data.video_catalog import VideoCatalog
 from facestab.data.video_folder import VideoFolder, unique_ids
 from facestab.errors import FacestabError, VideoError
 from facestab.video.sink import VideoSink
+from tests.tiny import tiny_net
 
 SPLITS = ("train", "val", "test", "all")
 
@@ -177,6 +182,8 @@ def test_a_manifest_may_say_split_identity_id_and_rate(tmp_path):
         ("list.csv", "path,box\na.mkv,1 2 3\n", "box four of them"),
         ("list.csv", "path,box\na.mkv,9 2 3 8\n", "the box 9 2 3 8 holds nothing"),
         ("list.csv", "path,split\na.mkv,dev\n", "split is one of train, val, test, got dev"),
+        ("list.csv", "path,truth\na.mkv,../b\n", r"\.\./b leads out of"),
+        ("list.csv", "path,truth,box\na.mkv,b,0 0 4 4\n", "truth and box are not possible together"),
         ("list.csv", "path,id\na.mkv,x/y\n", "id must be usable as a folder's name, got x/y"),
         ("list.csv", "path,id\na.mkv,x\na.mkv,x\n", "the id x stands twice"),
         ("list.json", "{", "is no JSON"),
@@ -213,6 +220,58 @@ def test_a_part_that_is_not_there_is_left_out(tmp_path):
 def test_settings_that_cannot_be_are_refused(tmp_path, settings, message):
     with pytest.raises(ValueError, match=message):
         VideoFolder(str(tmp_path), **settings)
+
+
+def test_frames_that_have_a_true_label_use_it_and_the_others_do_not(tmp_path, face11):
+    write_clip(tmp_path / "a.mkv", 12)
+    (tmp_path / "true").mkdir()
+    for number in (2, 5, 9):
+        Image.fromarray(np.full((16, 16), number, np.uint8)).save(tmp_path / "true" / f"a_{number:04d}.png")
+    videos = manifest(tmp_path, "path,truth,start,id\na.mkv,true,,whole\na.mkv,true,0.16,part\n")
+    whole, part = videos.split("all")
+    assert [number for number, _ in whole.true_frames] == [2, 5, 9]
+    # four frames later at 25 a second
+    assert [number for number, _ in part.true_frames] == [1, 5]
+    store = PseudoLabelStore(str(tmp_path / "labels"), tiny_net(), 16, FrameTeacher(face11), face11)
+    store.fill([whole], torch.device("cpu"))
+    own = [soft.label_HW for soft in store.open(replace(whole, true_frames=())).frames()]
+    labels = store.open(whole)
+    for number, soft in enumerate(labels.frames()):
+        expected = np.full((16, 16), number) if number in (2, 5, 9) else own[number]
+        np.testing.assert_array_equal(soft.label_HW, expected)
+        assert (soft.share_HW == 1).all()
+    np.testing.assert_array_equal(labels.picked([5, 6])[0].label_HW, 5)
+    np.testing.assert_array_equal(labels.picked([5, 6])[1].label_HW, own[6])
+    np.testing.assert_array_equal(labels.picked([9, 2])[0].label_HW, 9)
+    counted = np.bincount(np.concatenate([soft.label_HW.ravel() for soft in labels.frames()]), minlength=11)
+    np.testing.assert_array_equal(store.class_pixels([whole]), counted)
+
+
+def test_a_label_for_every_frame_is_the_videos_truth(tmp_path):
+    write_clip(tmp_path / "a.mkv", 3)
+    (tmp_path / "true").mkdir()
+    for number in range(3):
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "true" / f"{number}.png")
+    (item,) = manifest(tmp_path, "path,truth\na.mkv,true\n").split("all")
+    assert item.truth == tmp_path / "true"
+    assert item.true_frames == ()
+
+
+def test_true_labels_that_fit_no_frame_are_refused(tmp_path, face11):
+    write_clip(tmp_path / "a.mkv", 3)
+    (tmp_path / "true").mkdir()
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "true" / "7.png")
+    with pytest.raises(VideoError, match=r"7\.png: its name does not end in the number of one of 3 frames"):
+        manifest(tmp_path, "path,truth\na.mkv,true\n").split("all")
+    with pytest.raises(VideoError, match="no such label video, and no folder of label images"):
+        manifest(tmp_path, "path,truth\na.mkv,nowhere\n").split("all")
+    (tmp_path / "true" / "7.png").rename(tmp_path / "true" / "1.png")
+    Image.fromarray(np.zeros((16, 17), np.uint8)).save(tmp_path / "true" / "1.png")
+    (item,) = manifest(tmp_path, "path,truth\na.mkv,true\n").split("all")
+    store = PseudoLabelStore(str(tmp_path / "labels"), tiny_net(), 16, FrameTeacher(face11), face11)
+    store.fill([item], torch.device("cpu"))
+    with pytest.raises(VideoError, match=r"1\.png: is 17x16, the video is 16x16"):
+        list(store.open(item).frames())
 
 
 class Counting(VideoCatalog):
