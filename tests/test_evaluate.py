@@ -181,7 +181,7 @@ MISTAKES = [
     (["video.source=clips", "masks=mine", "w=1"], "'w'"),
     (["video.source=null", "masks=mine", "fps=0"], "fps"),
     (["video.source=clips/c0.mp4", "masks=mine/c0", "smoother=all"], "only stage=temporal trains them"),
-    (["video.source=clips/c0.mp4", "masks=mine/c0", "inference.write=[gif]"], "'gif' is none of"),
+    (["video.source=clips/c0.mp4", "masks=mine/c0", "inference.write=[tiff]"], "'tiff' is none of"),
 ]
 
 

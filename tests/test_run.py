@@ -285,7 +285,7 @@ MISTAKES = [
     (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "inference.batch_size=0"], "inference.batch_size must be"),
     (["stage=predict", "ckpt=WEIGHTS", "video.source=missing.mp4"], "missing.mp4"),
     (["stage=predict", "ckpt=WEIGHTS", "video.source=text.mp4"], "text.mp4"),
-    (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "inference.write=[gif]"], "'gif' is none of"),
+    (["stage=predict", "ckpt=WEIGHTS", "video.source=CLIP", "inference.write=[tiff]"], "'tiff' is none of"),
     (
         ["stage=temporal", "net=tiny", "temporal.diagnose_every=-1", "init=WEIGHTS"],
         "temporal.diagnose_every must not be negative",

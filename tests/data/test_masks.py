@@ -62,7 +62,7 @@ def test_a_run_of_facestab_is_a_set_of_masks(tmp_path):
 def test_one_video_takes_one_mask_sequence_whatever_its_name(tmp_path):
     items = videos(write_video(tmp_path / "clip.mp4"))
     (video,) = match(items, {"masks": find_masks(write_images(tmp_path / "png"), FPS)})
-    assert (video.id, video.info.num_frames, video.fps) == ("clip", 3, FPS)
+    assert (video.id, video.info.num_frames, video.timing().fps) == ("clip", 3, FPS)
 
 
 def test_several_videos_take_their_masks_by_id(tmp_path):
