@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +109,24 @@ class FileImages(ABC):
             sizes = [f"{shape[1]}x{shape[0]}" for shape in (read.labels_HW.shape, read.image_HWC.shape)]
             raise FacestabError(f"{file.labels}: is {sizes[0]}, the image is {sizes[1]}; labels need the image's size")
         return _renamed(read, self.lut)
+
+
+class LabelMapImages(FileImages):
+    """A data set in which every image has its label map in one file. A subclass fills `listed`, by split."""
+
+    listed: Mapping[str, list[ImageFile]]
+
+    def files(self, split: str) -> list[ImageFile]:
+        """The images of a split by name."""
+        return self.listed[split]
+
+    def without_images(self) -> list[str]:
+        """Label maps that belong to no image."""
+        return stray_labels(file for files in self.listed.values() for file in files)
+
+    def read(self, file: ImageFile) -> LabelledImage:
+        """One image and its label map."""
+        return LabelledImage(read_rgb(file.image), read_ids(file.labels))
 
 
 def _have(ids: range | frozenset[int]) -> str:

@@ -5,17 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from facestab.data.images import LabelledImage
 from facestab.data.stills.files import (
     SPLITS,
-    FileImages,
     ImageFile,
+    LabelMapImages,
     check_shares,
     hashed_split,
     list_images,
-    read_ids,
-    read_rgb,
-    stray_labels,
 )
 from facestab.errors import FacestabError
 from facestab.labels import IGNORE_ID, LabelSet
@@ -23,7 +19,7 @@ from facestab.labels import IGNORE_ID, LabelSet
 KINDS = ("images", "labels")
 
 
-class FlatImages(FileImages):
+class FlatImages(LabelMapImages):
     """`root/images/NAME.jpg` with `root/labels/NAME.png`, whose pixel values are ids (255 is ignore).
 
     Where the folder holds `train/`, `val/` and `test/`, each with images/ and labels/, these are the splits (`test/`
@@ -53,19 +49,7 @@ class FlatImages(FileImages):
         lut = flat_lut(classes, labels)
         super().__init__(root, lut, range(labels.num_classes) if classes is None else frozenset(map(int, classes)))
         self.shares = (val_share, test_share)
-        self._files = self._by_folder() if (self.root / "train").is_dir() else self._by_name()
-
-    def files(self, split: str) -> list[ImageFile]:
-        """The images of a split."""
-        return self._files[split]
-
-    def without_images(self) -> list[str]:
-        """Label maps that belong to no image."""
-        return stray_labels(file for files in self._files.values() for file in files)
-
-    def read(self, file: ImageFile) -> LabelledImage:
-        """One image and its label map."""
-        return LabelledImage(read_rgb(file.image), read_ids(file.labels))
+        self.listed = self._by_folder() if (self.root / "train").is_dir() else self._by_name()
 
     def _by_folder(self) -> dict[str, list[ImageFile]]:
         found = {name: _pairs(self.root / name) for name in SPLITS if (self.root / name).is_dir()}
