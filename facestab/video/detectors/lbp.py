@@ -13,8 +13,8 @@ from facestab.video.faces import Face
 # the cascade was trained on faces of 24 pixels; frames are brought to a size in which small faces have that and large
 # ones take no seconds
 _SHORTER_SIDES_PX = (256, 480)
-# places that the cascade must hit beside one another, and how certain that makes a face: four portraits of five are
-# hit often, a face that moves is hit once, and so is much that is no face
+# places that the cascade must hit beside one another, and how certain that makes a face: one that moves is often hit
+# once only, and so is much that is no face
 _CERTAINTY = {4: 1.0, 1: 0.25}
 
 
