@@ -85,7 +85,8 @@ class VideoFolder:
             VideoError: when there is no video that can be used.
         """
         listed = self._listed()
-        wanted = [video for video in listed if name == "all" or name in self._splits(listed)[video.id]]
+        splits = self._splits(listed)
+        wanted = [video for video in listed if name == "all" or name in splits[video.id]]
         if not wanted:
             raise VideoError(f"{self.source}: no video is in the split '{name}'")
         # one frame can be segmented, and nothing more
