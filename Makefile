@@ -29,8 +29,10 @@ test: env lint ## every test
 test-quick: env ## the tests that need seconds
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
 
-bench: env ## what measuring costs, as ratios of one run
+bench: env ## what measuring and the label store cost, as ratios of one run, and how still a crop is
 	$(BIN)/python experiments/bench/metrics.py
+	$(BIN)/python experiments/bench/label_store.py
+	$(BIN)/python experiments/bench/crop_jitter.py
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .
