@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facestab.data.teacher import Teacher
+from facestab.data.teacher import Place, Teacher
 from facestab.data.temporal_fusion import TemporalFusion
 from facestab.nets.segnet import SegNet
 
@@ -38,11 +38,11 @@ class FusedTeacher(_AroundTeacher):
     name = "fused"
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
+        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
         own, given = tee(frames)
-        yield from self.fusion(own, self.views.probabilities(net, given, video, device, batch_size), video)
+        yield from self.fusion(own, self.views.probabilities(net, given, place, device, batch_size), place)
 
 
 class DenoisedTeacher(_AroundTeacher):
@@ -54,13 +54,13 @@ class DenoisedTeacher(_AroundTeacher):
     name = "denoised"
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
+        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
-        yield from self.views.probabilities(net, self._denoised(frames, video), video, device, batch_size)
+        yield from self.views.probabilities(net, self._denoised(frames, place), place, device, batch_size)
 
-    def _denoised(self, frames: Iterable[np.ndarray], video: str) -> Iterator[np.ndarray]:
+    def _denoised(self, frames: Iterable[np.ndarray], place: Place) -> Iterator[np.ndarray]:
         own, given = tee(frames)
         maps = (torch.from_numpy(frame_HWC).permute(2, 0, 1).float() for frame_HWC in given)
-        for mean_CHW in self.fusion(own, maps, video):
+        for mean_CHW in self.fusion(own, maps, place):
             yield mean_CHW.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()

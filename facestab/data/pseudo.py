@@ -3,17 +3,19 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from filelock import FileLock
 from rich.progress import Progress
+from torch import Tensor
 
 from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels, count_levels, encode
-from facestab.data.teacher import Teacher
+from facestab.data.teacher import Place, Teacher
 from facestab.data.videos import VideoItem
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet
@@ -90,7 +92,11 @@ class PseudoLabelStore:
         if self._is_true(item):
             assert item.truth is not None
             return item.truth
-        return self.folder / f"{item.digest()[:32]}.mkv"
+        digest = item.digest()
+        if item.cuts:
+            # teachers that look around stop at cuts
+            digest = hashlib.sha256(f"{digest} {item.cuts}".encode()).hexdigest()
+        return self.folder / f"{digest[:32]}.mkv"
 
     def open(self, item: VideoItem) -> PseudoLabels:
         """The labels of an item that has been given to `fill`.
@@ -162,7 +168,7 @@ class PseudoLabelStore:
         with item.open() as source, VideoSink(path, source.info.fps, codec="ffv1_rgb") as sink:
             info = source.info
             frames = (resize_frames(frame_HWC[None], self.size)[0] for frame_HWC in source.frames())
-            for probs_KHW in self.teacher.probabilities(self.net, frames, item.id, device, self.batch_size):
+            for probs_KHW in self._probabilities(item, frames, device):
                 self._check(len(probs_KHW))
                 encoded_3HW = resize_labels(encode(probs_KHW), info.height, info.width)
                 sink.write(encoded_3HW.transpose(1, 2, 0))
@@ -171,6 +177,13 @@ class PseudoLabelStore:
             # before the video appears, which is what says that the work is done
             self._describe(item, path, pixels_KL)
         bars.remove_task(task)
+
+    def _probabilities(self, item: VideoItem, frames: Iterator[np.ndarray], device: torch.device) -> Iterator[Tensor]:
+        """Shot by shot."""
+        for start, stop in item.shots:
+            # the last one is as long as there are frames, whatever the index says
+            shot = islice(frames, stop - start) if stop < item.num_frames else frames
+            yield from self.teacher.probabilities(self.net, shot, Place(item.id, start), device, self.batch_size)
 
     def _check(self, num_classes: int) -> None:
         if num_classes != self.labels.num_classes:

@@ -1,7 +1,7 @@
 """Teachers: how the image model's view of a video becomes the probabilities that pseudo labels are made of."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -16,22 +16,34 @@ from facestab.nets.segnet import SegNet
 _Item = TypeVar("_Item")
 
 
+class Place(NamedTuple):
+    """Where a shot begins, for flow that is known.
+
+    Attributes:
+        video: the id of the video.
+        first: number of the shot's first frame in it.
+    """
+
+    video: str
+    first: int = 0
+
+
 class Teacher(Protocol):
-    """Looks at a whole video."""
+    """Looks at a whole shot: what lies beyond a cut shows something else."""
 
     def settings(self) -> dict[str, Any]:
         """Primitives that change with whatever changes the probabilities, apart from the network."""
         ...
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
+        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
     ) -> Iterator[Tensor]:
         """Probabilities of every frame in order, float32 (K, H, W), on the CPU.
 
         Args:
             net: the image model, on `device` and in evaluation mode.
-            frames: uint8 (H, W, 3) RGB, at the size at which the model sees them.
-            video: the id of the video.
+            frames: of one shot, uint8 (H, W, 3) RGB, at the size at which the model sees them.
+            place: where the shot begins.
             device: of the network.
             batch_size: frames per forward pass.
         """
@@ -63,7 +75,7 @@ class FrameTeacher:
         return {"teacher": "frame", "flip": self.flip, "scales": list(self.scales), "pairs": pairs}
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
+        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
         for frames_NHWC in frame_batches(frames, batch_size):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facestab.data.teacher import chunks
+from facestab.data.teacher import Place, chunks
 from facestab.functional.fusion import fuse, photometric_weight
 from facestab.functional.warping import warp_bilinear
 from facestab.video.flow import FlowBackend, VideoFrame, flow_settings
@@ -57,22 +57,22 @@ class TemporalFusion:
         own = {name: getattr(self, name) for name in ("decay", "reach", "photometric_scale", "chunk")}
         return {**own, "flow": flow_settings(self.flow)}
 
-    def __call__(self, frames: Iterable[np.ndarray], maps: Iterable[Tensor], video: str) -> Iterator[Tensor]:
+    def __call__(self, frames: Iterable[np.ndarray], maps: Iterable[Tensor], place: Place) -> Iterator[Tensor]:
         """The averaged maps, one for each frame, in order.
 
         Args:
-            frames: uint8 (H, W, 3) RGB, in order from the first of the video.
+            frames: of one shot, uint8 (H, W, 3) RGB, in order.
             maps: float (C, H, W) of each frame.
-            video: its id, for flow that is known.
+            place: where the shot begins, for flow that is known.
         """
-        for held, core in chunks(self._linked(frames, maps, video), self.chunk, self.reach):
+        for held, core in chunks(self._linked(frames, maps, place), self.chunk, self.reach):
             yield from self._fuse(held)[core]
 
-    def _linked(self, frames: Iterable[np.ndarray], maps: Iterable[Tensor], video: str) -> Iterator["_Linked"]:
+    def _linked(self, frames: Iterable[np.ndarray], maps: Iterable[Tensor], place: Place) -> Iterator["_Linked"]:
         """The frames' maps with the motion between each and the one before, which is thus found once."""
         before: VideoFrame | None = None
-        for index, (pixels_HWC, map_CHW) in enumerate(zip(frames, maps, strict=True)):
-            frame = VideoFrame(video, index, pixels_HWC)
+        for index, (pixels_HWC, map_CHW) in enumerate(zip(frames, maps, strict=True), place.first):
+            frame = VideoFrame(place.video, index, pixels_HWC)
             links = (self._motion(frame, before), self._motion(before, frame)) if before is not None else None
             yield _Linked(map_CHW, links)
             before = frame

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facestab.data.teacher import Teacher, chunks
+from facestab.data.teacher import Place, Teacher, chunks
 from facestab.functional.fusion import vote
 from facestab.functional.warping import warp_labels
 from facestab.nets.segnet import SegNet
@@ -41,12 +41,12 @@ class VoteTeacher:
         return {"teacher": "vote", "views": self.views.settings(), **own}
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], video: str, device: torch.device, batch_size: int
+        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
         own, given = tee(frames)
-        probs = self.views.probabilities(net, given, video, device, batch_size)
-        numbered = (VideoFrame(video, index, pixels_HWC) for index, pixels_HWC in enumerate(own))
+        probs = self.views.probabilities(net, given, place, device, batch_size)
+        numbered = (VideoFrame(place.video, index, pixels_HWC) for index, pixels_HWC in enumerate(own, place.first))
         voters = (_Voter(frame, p, p.max(0).indices) for frame, p in zip(numbered, probs, strict=True))
         for held, core in chunks(voters, 1, self.radius):
             for middle in range(len(held))[core]:

@@ -14,7 +14,7 @@ from facestab.data.fused_teacher import FusedTeacher
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.pseudo_labels import PseudoLabels, confident_levels, count_levels, encode
 from facestab.data.synthetic.sets import SyntheticVideos
-from facestab.data.teacher import FrameTeacher
+from facestab.data.teacher import FrameTeacher, Place
 from facestab.data.temporal_fusion import TemporalFusion
 from facestab.data.videos import VideoItem
 from facestab.data.vote_teacher import VoteTeacher
@@ -341,3 +341,21 @@ def test_motion_may_help_to_make_labels(compose_config, items, tmp_path):
         assert store.teacher.settings()["flow"]["name"] == "dis_medium"
         store.fill(items[:1], CPU)
         assert store.path(items[0]).exists()
+
+
+def test_a_teacher_that_looks_around_does_not_look_across_a_cut(items, make_store, face11):
+    teacher = VoteTeacher(FrameTeacher(face11), radius=2)
+    whole, cut = make_store(teacher=teacher), make_store(teacher=teacher)
+    item = items[0]
+    parted = dataclasses.replace(item, cuts=(3,))
+    whole.fill([item], CPU)
+    cut.fill([parted], CPU)
+    assert whole.path(item) != cut.path(parted)
+    frames = read_frames(item.path)
+    expected = []
+    for part in (frames[:3], frames[3:]):
+        probs = teacher.probabilities(cut.net, iter(part), Place(item.id), CPU, 2)
+        expected += [encode(probs_KHW)[0] for probs_KHW in probs]
+    found = read_all(cut.certain(parted))[0]
+    np.testing.assert_array_equal(found, np.stack(expected))
+    assert (found != read_all(whole.certain(item))[0]).any()

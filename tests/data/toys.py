@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from facestab.data.teacher import Place
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.video.flow import Correspondence
@@ -30,7 +31,7 @@ def grey(labels_THW):
 
 def seen(teacher, frames, net=None, batch_size=4):
     net = plain(ByGrey()) if net is None else net
-    return torch.stack(list(teacher.probabilities(net, iter(frames), "video", torch.device("cpu"), batch_size)))
+    return torch.stack(list(teacher.probabilities(net, iter(frames), Place("video"), torch.device("cpu"), batch_size)))
 
 
 def noisy_video(num_frames, height=6, width=8, seed=0):
