@@ -90,6 +90,7 @@ class VideoInference(BasePredictionWriter):
                     truth_NHW,
                     softmax_seconds=softmax_seconds,
                     squares=squares,
+                    region=step.region,
                 )
                 self._bars.advance(frames, count)
             result = evaluation.finish()

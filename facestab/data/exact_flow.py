@@ -35,7 +35,11 @@ class ExactFlow:
         clip = self._clip(frame_a.video)
         for frame in (frame_a, frame_b):
             _check(clip, frame)
-        return Correspondence(*clip.flow(frame_a.index, frame_b.index - frame_a.index))
+        if frame_a.corner != frame_b.corner or frame_a.pixels_HWC.shape != frame_b.pixels_HWC.shape:
+            raise FacestabError(f"exact flow of '{frame_a.video}' is known between the same parts of two frames")
+        (top, left), (height, width) = frame_a.corner or (0, 0), frame_a.pixels_HWC.shape[:2]
+        part = slice(top, top + height), slice(left, left + width)
+        return Correspondence(*(whole[part] for whole in clip.flow(frame_a.index, frame_b.index - frame_a.index)))
 
     def __reduce__(self) -> tuple[type["ExactFlow"], tuple[SyntheticVideos]]:
         return ExactFlow, (self._videos,)
@@ -50,7 +54,7 @@ class ExactFlow:
 
 def _check(clip: Clip, frame: VideoFrame) -> None:
     height, width = frame.pixels_HWC.shape[:2]
-    if (height, width) != (clip.size, clip.size):
+    if frame.corner is None and (height, width) != (clip.size, clip.size):
         raise FacestabError(
             f"exact flow of '{frame.video}' is known at {clip.size} x {clip.size} pixels, got {height} x {width}"
         )

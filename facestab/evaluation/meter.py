@@ -17,6 +17,7 @@ from facestab.functional.regions import static_mask
 from facestab.keys import TRUTH
 from facestab.labels import LabelSet
 from facestab.nets.inference import resize_labels
+from facestab.video.crop import Region
 from facestab.video.flow import Correspondence, FlowBackend, VideoFrame
 from facestab.video.flow_check import photometric_error
 
@@ -53,6 +54,8 @@ class VideoMeter:
         self.fps = fps
         self.flow = flow
         self.reference = reference
+        # what the probabilities cover; None for whole frames
+        self.region: Region | None = None
         self.rows: dict[str, RowMetrics] = {}
         self._shared = self._streams(RowMetrics(labels, fps, TRUTH).feeds)
         self._streams_of: dict[str, Streams] = {}
@@ -117,7 +120,8 @@ class VideoMeter:
         if truth_NHW is not None:
             streams["truth"] = streams["reference"] = torch.from_numpy(truth_NHW)
             if small is not None:
-                streams["small_truth"] = torch.from_numpy(resize_labels(truth_NHW, *small))
+                covered = truth_NHW if self.region is None else np.stack([self.region.of(one) for one in truth_NHW])
+                streams["small_truth"] = torch.from_numpy(resize_labels(covered, *small))
         if frames:
             before = [self._recent[-1].pixels_HWC] if self._recent else []
             pixels_THWC = np.stack([*before, *(frame.pixels_HWC for frame in frames)])
@@ -141,7 +145,8 @@ class VideoMeter:
                 pixels = known[i].pixels_HWC, known[i + 1].pixels_HWC
                 self._photometric_errors.append(photometric_error(*pixels, found[0]))
             if gap == 1 and small is not None:
-                shrunk = [shrink(one, *small) for one in found]
+                covered = found if self.region is None else [Correspondence(*map(self.region.of, one)) for one in found]
+                shrunk = [shrink(one, *small) for one in covered]
                 streams |= _stack(shrunk, "small_flow", "small_visible", small)
         return streams
 

@@ -17,6 +17,7 @@ from facestab.evaluation.result import VideoResult
 from facestab.keys import TRUTH
 from facestab.labels import LabelSet
 from facestab.nets.inference import argmax_labels, resize_labels
+from facestab.video.crop import Region
 from facestab.video.flow import FlowBackend, VideoFrame
 from facestab.video.flow_check import check_flow
 from facestab.video.timing import Timing
@@ -84,6 +85,7 @@ class VideoEvaluation:
         # of the frames that have come and are not written
         self._squares: deque[list[tuple[float, float, float]]] = deque()
         self._alignment = Alignment()
+        self._region: Region | None = None
         for smoother in plan.controls.values():
             smoother.reset()
 
@@ -103,6 +105,7 @@ class VideoEvaluation:
         labels: Mapping[str, np.ndarray] | None = None,
         softmax_seconds: float = 0.0,
         squares: Sequence[Sequence[tuple[float, float, float]]] | None = None,
+        region: Region | None = None,
     ) -> None:
         """Add the next N frames.
 
@@ -115,7 +118,9 @@ class VideoEvaluation:
                 and are not measured.
             softmax_seconds: the time that the probabilities took beyond the logits; only smoothers need them.
             squares: centre and side of what the network saw of every frame; None for whole frames.
+            region: what the probabilities cover, the same for all frames of the video; None for whole frames.
         """
+        self._region = self._meter.region = region
         self._squares.extend(map(list, squares or ()))
         given = labels or {}
         count = len(next(iter(probs.values())))
@@ -137,9 +142,13 @@ class VideoEvaluation:
         self._emit(self._alignment.ready())
 
     def _smooth(self, frames: list[VideoFrame] | None, probs_NKHW: Tensor, network: float, given: bool) -> None:
+        seen = frames or []
+        if self._region is not None:
+            corner = self._region.top, self._region.left
+            seen = [f._replace(pixels_HWC=self._region.of(f.pixels_HWC), corner=corner) for f in seen]
         for row, smoother in self.plan.controls.items():
             start = time.perf_counter()
-            smoothed = smoother(frames or [], probs_NKHW)
+            smoothed = smoother(seen, probs_NKHW)
             labels_MHW = self._labels(smoothed)
             cost = time.perf_counter() - start
             self._add_seconds(row, cost + (network if smoother.every_frame else 0.0))
@@ -182,7 +191,12 @@ class VideoEvaluation:
         """Ids at frame size."""
         if not len(probs_NKHW):
             return np.zeros((0, *self.result.size), np.uint8)
-        return resize_labels(argmax_labels(probs_NKHW), *self.result.size)
+        if self._region is None:
+            return resize_labels(argmax_labels(probs_NKHW), *self.result.size)
+        whole_NHW = np.zeros((len(probs_NKHW), *self.result.size), np.uint8)
+        for whole_HW, part_HW in zip(whole_NHW, argmax_labels(probs_NKHW), strict=True):
+            self._region.of(whole_HW)[:] = part_HW
+        return whole_NHW
 
     def _add_seconds(self, row: str, more: float) -> None:
         self.result.seconds[row] = self.result.seconds.get(row, 0.0) + more

@@ -1,5 +1,6 @@
 """One video through one or more networks, batch by batch."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,10 +16,10 @@ from torch import Tensor
 from facestab.keys import FIXED_CROP
 from facestab.nets.inference import frame_batches, predict_logits, resize_frames
 from facestab.nets.segnet import SegNet
-from facestab.video.crop import Square, crop, paste
+from facestab.video.crop import Region, Square, around, crop, paste
 from facestab.video.source import VideoSource
 
-# probabilities at frame size: 92 MB a row and million pixels with 11 classes
+# probabilities at the region's size: 46 MB a row and million pixels with 11 classes
 _PIXELS_PER_BATCH = 2**21
 
 
@@ -36,16 +37,18 @@ class FramePrediction:
 
     Attributes:
         frames_NHWC: uint8 RGB, as decoded.
-        logits: row name to float (N, K, h, w), at the size at which the networks see the frames; at that of the frames
+        logits: row name to float (N, K, h, w), at the size at which the networks see the frames; at that of the region
             where they see squares.
         seconds: row name to the time of the forward pass, with that of squares and their way back.
         squares: of every frame, where the networks see squares and not whole frames.
+        region: the same for all frames of the video: beyond it all is background. None for the whole frame.
     """
 
     frames_NHWC: np.ndarray
     logits: Mapping[str, Tensor]
     seconds: Mapping[str, float]
     squares: list[list[Square]] | None = None
+    region: Region | None = None
 
 
 class VideoFramer(Protocol):
@@ -92,9 +95,10 @@ def stream_video(
         fixed_row: with a framer that compares: the row whose network also sees one square that does not move.
     """
     framing = None if framer is None else _framing(framer, video, backend)
+    region = None if framing is None else framing.region
     with video.open(backend) as source:
-        if framing is not None:
-            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (source.info.height * source.info.width)))
+        if region is not None:
+            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // math.prod(region.size)))
         start = 0
         for frames_NHWC in frame_batches(source.frames(), batch_size):
             views = dict.fromkeys(nets, None if framing is None else framing.squares[start : start + len(frames_NHWC)])
@@ -107,13 +111,14 @@ def stream_video(
             for row, (net, squares) in runs.items():
                 begin = _now(device)
                 with precision():
-                    logits[row] = _look(net, frames_NHWC, squares, size, device)
+                    logits[row] = _look(net, frames_NHWC, squares, region, size, device)
                 seconds[row] = _now(device) - begin
-            yield FramePrediction(frames_NHWC, logits, seconds, next(iter(views.values())))
+            yield FramePrediction(frames_NHWC, logits, seconds, next(iter(views.values())), region)
             start += len(frames_NHWC)
 
 
 class _Framing(NamedTuple):
+    region: Region
     squares: list[list[Square]]
     fixed: Square | None
     compare_fixed: bool
@@ -121,18 +126,24 @@ class _Framing(NamedTuple):
 
 def _framing(framer: VideoFramer, video: Video, backend: str) -> _Framing:
     with video.open(backend) as source:
-        found, fps = framer.find(source.frames()), source.info.fps
-    fixed = framer.fixed(found, fps) if framer.compare_fixed else None
-    return _Framing(framer.squares(found, fps), fixed, framer.compare_fixed)
+        found, info = framer.find(source.frames()), source.info
+    fixed = framer.fixed(found, info.fps) if framer.compare_fixed else None
+    squares = framer.squares(found, info.fps)
+    region = around([*squares, *([[fixed]] if fixed is not None else [])], info.height, info.width)
+    return _Framing(region, squares, fixed, framer.compare_fixed)
 
 
 def _look(
-    net: SegNet, frames_NHWC: np.ndarray, squares: list[list[Square]] | None, size: int, device: torch.device
+    net: SegNet,
+    frames_NHWC: np.ndarray,
+    squares: list[list[Square]] | None,
+    region: Region | None,
+    size: int,
+    device: torch.device,
 ) -> Tensor:
-    """Logits of frames: as the network sees them whole, or those of squares laid back into the frames."""
-    if squares is None:
+    """Logits of frames: as the network sees them whole, or those of squares laid back into the region."""
+    if squares is None or region is None:
         return predict_logits(net, resize_frames(frames_NHWC, size), device)
-    height, width = frames_NHWC.shape[1:3]
     places = [(frame, square) for frame, own in enumerate(squares) for square in own]
     whole = [frame for frame, own in enumerate(squares) if not own]
     seen: dict[int, Tensor] = {}
@@ -142,10 +153,11 @@ def _look(
         for frame, own in enumerate(squares):
             mine = [i for i, (other, _) in enumerate(places) if other == frame]
             if mine:
-                seen[frame] = paste(logits_MKSS[mine], own, height, width)
+                seen[frame] = paste(logits_MKSS[mine], [region.moved(square) for square in own], *region.size)
     if whole:
+        # then the region is the whole frame
         logits_MKHW = predict_logits(net, resize_frames(frames_NHWC[whole], size), device)
-        large_MKHW = F.interpolate(logits_MKHW.log_softmax(1), (height, width), mode="bilinear", align_corners=False)
+        large_MKHW = F.interpolate(logits_MKHW.log_softmax(1), region.size, mode="bilinear", align_corners=False)
         seen |= dict(zip(whole, large_MKHW, strict=True))
     return torch.stack([seen[frame] for frame in range(len(frames_NHWC))])
 

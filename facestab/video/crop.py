@@ -1,5 +1,6 @@
 """Square pieces of a frame at any place and size, and the way back, without rounding."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -45,6 +46,53 @@ class Square:
         scale = self.side / size
         corner = np.array([self.x, self.y]) - self.side / 2
         return np.array([[scale, 0, corner[0] + scale / 2], [0, scale, corner[1] + scale / 2]])
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of whole pixels in a frame; right and bottom are the ones after the last.
+
+    Attributes:
+        left: first column.
+        top: first row.
+        right: column after the last.
+        bottom: row after the last.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
+
+    def of(self, pixels_HW: np.ndarray) -> np.ndarray:
+        """This part of a picture, or of any array that begins with rows and columns."""
+        return pixels_HW[self.top : self.bottom, self.left : self.right]
+
+    def moved(self, square: Square) -> Square:
+        """A square as it lies in the region."""
+        return Square(square.x - self.left, square.y - self.top, square.side)
+
+
+def around(squares: Iterable[Sequence[Square]], height: int, width: int) -> Region:
+    """The least region of a frame that holds all squares of many frames, as far as they lie in it.
+
+    It is the whole frame when one of the frames has no square, or nothing of any lies within.
+    """
+    bounds = []
+    for own in squares:
+        if not own:
+            return Region(0, 0, width, height)
+        bounds += [_inside(square, height, width) for square in own]
+    found = np.array(bounds or [(0, 0, 0, 0)])
+    (left, top), (right, bottom) = found[:, :2].min(0), found[:, 2:].max(0)
+    if right <= left or bottom <= top:
+        return Region(0, 0, width, height)
+    return Region(*map(int, (left, top, right, bottom)))
 
 
 def crop(frame_HWC: np.ndarray, square: Square, size: int) -> np.ndarray:

@@ -30,12 +30,14 @@ class VideoFrame(NamedTuple):
         video: the id of its video.
         index: its number in the video, from 0.
         pixels_HWC: uint8 RGB.
+        corner: row and column of the first pixel, when only a part of the frame is here.
     """
 
     video: str
     # a tuple's own method of that name is of no use here
     index: int  # type: ignore[assignment]
     pixels_HWC: np.ndarray
+    corner: tuple[int, int] | None = None
 
 
 class Correspondence(NamedTuple):

@@ -19,8 +19,10 @@ from facestab.errors import VideoError
 from facestab.evaluation.files import FileChoice
 from facestab.evaluation.video import EvaluationPlan
 from facestab.nets.weights import ModelCard
+from facestab.stages import prediction
 from facestab.stages.image import ImageStage
 from facestab.stages.prediction import stream_video
+from facestab.video.crop import Region, Square
 from facestab.video.flow import DisFlow
 from facestab.video.label_video import read_labels
 from facestab.video.sink import VideoSink
@@ -41,11 +43,12 @@ def stage(face11):
     return ImageStage(tiny_net(), ModelCard("image", {}, face11.to_dict(), 48))
 
 
-def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare")):
+def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare"), framer=None):
     controls = {"frozen": FrozenFirst(), "ema_0.5": Ema(0.5)}
     files = FileChoice(write)
     callback = VideoInference(EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), files))
     stage = ImageStage(stage.net, stage.card, frames_per_batch=batch)
+    stage.framer = framer
     trainer = Trainer(
         accelerator="cpu",
         callbacks=[callback],
@@ -142,3 +145,39 @@ def test_a_stream_holds_one_batch_and_not_the_video(stage, items):
         del batches, step
     # 7 frames in batches of 2
     assert alive == [2, 2, 2, 1]
+
+
+class InSquares:
+    """The same square in every frame, a little farther right each time."""
+
+    compare_fixed = False
+
+    def find(self, frames):
+        return list(frames)
+
+    def squares(self, found, fps):
+        return [[Square(18 + 0.5 * t, 20, 22)] for t in range(len(found))]
+
+    def fixed(self, found, fps):
+        return None
+
+
+def test_a_region_changes_what_is_computed_and_not_what_comes_out(stage, items, face11, tmp_path, monkeypatch):
+    found = {}
+    for name in ("region", "whole"):
+        if name == "whole":
+            monkeypatch.setattr(prediction, "around", lambda squares, height, width: Region(0, 0, width, height))
+        callback = predict(stage, items, tmp_path / name, face11, framer=InSquares())
+        found[name] = (
+            [result.rows for result in callback.results],
+            [np.stack(list(read_labels(tmp_path / name / "videos" / item.id / "labels.mkv"))) for item in items],
+        )
+    for part, whole in zip(found["region"][1], found["whole"][1], strict=True):
+        np.testing.assert_array_equal(part, whole)
+        assert (part[:, :8] == 0).all()
+    for part, whole in zip(found["region"][0], found["whole"][0], strict=True):
+        for row in ("image", "ema_0.5", "frozen"):
+            assert part[row]["flicker/aba"] == whole[row]["flicker/aba"]
+            assert part[row]["val/miou"] == whole[row]["val/miou"]
+        # over the region alone, where all that varies lies: a mean over fewer pixels
+        assert part["image"]["flicker/prob_tv"] > whole["image"]["flicker/prob_tv"]

@@ -54,6 +54,17 @@ def test_videos_may_be_asked_for_in_any_order_and_from_a_copy(videos: SyntheticV
     np.testing.assert_array_equal(copy.flow_HW2, found.flow_HW2)
 
 
+def test_parts_of_frames_have_their_part_of_the_flow(videos: SyntheticVideos) -> None:
+    backend = ExactFlow(videos)
+    whole = backend.correspondence(_frame("val_0000", 3), _frame("val_0000", 4))
+    parts = [VideoFrame("val_0000", t, np.zeros((20, 30, 3), np.uint8), (5, 8)) for t in (3, 4)]
+    found = backend.correspondence(*parts)
+    np.testing.assert_array_equal(found.flow_HW2, whole.flow_HW2[5:25, 8:38])
+    np.testing.assert_array_equal(found.visible_HW, whole.visible_HW[5:25, 8:38])
+    with pytest.raises(FacestabError, match="between the same parts"):
+        backend.correspondence(parts[0], _frame("val_0000", 4))
+
+
 @pytest.mark.parametrize("gap", [1, 2, 4])
 def test_true_labels_agree_along_the_flow_where_it_is_visible(videos: SyntheticVideos, gap: int) -> None:
     backend = ExactFlow(videos)

@@ -211,9 +211,32 @@ def test_a_crop_that_rests_stands_beside_the_one_that_follows(tmp_path):
     steps = predict(clip, framer(compare_fixed=True), fixed_row="image")
     truth = np.stack([frame[..., 0] > 130 for frame in frames])
     for row in ("image", FIXED_CROP):
-        labels = np.concatenate([step.logits[row].argmax(1).numpy() for step in steps])
+        labels = in_frames(steps, row)
         assert (labels != truth).sum() <= 12 * 10
     assert list(predict(clip, framer(), fixed_row="image")[0].logits) == ["image"]
+
+
+def in_frames(steps, row):
+    """Labels at frame size, from those of the region."""
+    found = []
+    for step in steps:
+        for labels in step.logits[row].argmax(1).numpy():
+            whole = np.zeros((HEIGHT, WIDTH), np.int64)
+            step.region.of(whole)[:] = labels
+            found.append(whole)
+    return np.stack(found)
+
+
+def test_probabilities_cover_the_squares_of_all_frames_and_no_more(tmp_path):
+    frames = [draw((60 + 2 * t, 60)) for t in range(20)]
+    steps = predict(Clip(tmp_path, frames), framer())
+    (region,) = {step.region for step in steps}
+    bounds = np.array([square.bounds() for step in steps for (square,) in step.squares])
+    assert (region.left, region.top) == tuple(bounds[:, :2].min(0))
+    assert (region.right, region.bottom) == tuple(bounds[:, 2:].max(0))
+    assert all(step.logits["image"].shape[2:] == region.size for step in steps)
+    truth = np.stack([frame[..., 0] > 130 for frame in frames])
+    assert (in_frames(steps, "image") != truth).sum() <= 12 * 20
 
 
 def test_without_a_framer_whole_frames_are_seen(tmp_path):

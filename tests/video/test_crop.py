@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from facestab.video.crop import Square, crop, paste
+from facestab.video.crop import Region, Square, around, crop, paste
 
 SMOOTH = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.float32), (0, 0), 3)
 FRAME = (255 * (SMOOTH - SMOOTH.min()) / np.ptp(SMOOTH)).astype(np.uint8)
@@ -100,3 +100,29 @@ def test_a_square_beyond_the_frame_changes_nothing():
 def test_a_square_that_cannot_be_is_refused(numbers):
     with pytest.raises(ValueError, match="finite centre and a side above 0"):
         Square(*numbers)
+
+
+def test_a_region_holds_the_squares_of_all_frames_as_far_as_they_lie_in_the_frame():
+    region = around([[Square(20, 30, 10)], [Square(60, 2, 20), Square(22, 28, 4)]], 50, 80)
+    assert region == Region(15, 0, 71, 36)
+    assert region.size == (36, 56)
+    picture = np.arange(50 * 80).reshape(50, 80)
+    np.testing.assert_array_equal(region.of(picture), picture[0:36, 15:71])
+    assert region.moved(Square(20, 30, 10)) == Square(5, 30, 10)
+
+
+@pytest.mark.parametrize("squares", [[], [[Square(5, 5, 4)], []], [[Square(500, 500, 4)]]])
+def test_a_region_is_the_whole_frame_where_a_frame_has_no_square_in_it(squares):
+    assert around(squares, 50, 80) == Region(0, 0, 80, 50)
+
+
+def test_what_is_laid_into_a_region_is_what_is_laid_into_the_frame():
+    squares = [Square(20.3, 30.6, 17.5), Square(44.1, 25.2, 12.0)]
+    logits = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    region = around([squares], 60, 90)
+    whole = paste(logits, squares, 60, 90)
+    part = paste(logits, [region.moved(square) for square in squares], *region.size)
+    torch.testing.assert_close(part, whole[:, region.top : region.bottom, region.left : region.right])
+    outside = torch.ones(60, 90, dtype=torch.bool)
+    outside[region.top : region.bottom, region.left : region.right] = False
+    assert (whole.argmax(0)[outside] == 0).all()
