@@ -19,7 +19,7 @@ from facestab.nets.segnet import SegNet
 from facestab.video.crop import Region, Square, around, crop, paste
 from facestab.video.source import VideoSource
 
-# probabilities at the region's size: 46 MB a row and million pixels with 11 classes
+# of all rows: probabilities at the region's size, 46 MB a million pixels with 11 classes, and a few copies on their way
 _PIXELS_PER_BATCH = 2**21
 
 
@@ -98,7 +98,7 @@ def stream_video(
     region = None if framing is None else framing.region
     with video.open(backend) as source:
         if region is not None:
-            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // math.prod(region.size)))
+            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (math.prod(region.size) * len(nets))))
         start = 0
         for frames_NHWC in frame_batches(source.frames(), batch_size):
             views = dict.fromkeys(nets, None if framing is None else framing.squares[start : start + len(frames_NHWC)])
