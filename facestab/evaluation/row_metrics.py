@@ -131,6 +131,8 @@ class RowMetrics:
             ignored in true labels; `closed`, in which it is background: the literature knows no open pixels.
         """
         open_NHW = labels_NHW == IGNORE_ID
+        if not open_NHW.any():
+            return {"labels": labels_NHW, "ids": labels_NHW, "closed": labels_NHW}
         ids_NHW = labels_NHW if self.row == TRUTH else labels_NHW.masked_fill(open_NHW, self.num_classes)
         return {"labels": labels_NHW, "ids": ids_NHW, "closed": labels_NHW.masked_fill(open_NHW, 0)}
 

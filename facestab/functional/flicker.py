@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from facestab.functional.histogram import id_counts
 from facestab.functional.regions import boundary_band
 from facestab.functional.segmentation import as_bytes
 from facestab.labels import IGNORE_ID
@@ -62,13 +63,12 @@ def count_by_class(labels: Tensor, events: Tensor, where: Tensor, num_classes: i
     Raises:
         ValueError: when an id is neither a class nor ignore.
     """
-    # one number for class and event, so that one pass over the pixels counts both
-    codes = (_bytes(labels, num_classes).short() * 2 + events).masked_fill_(~where, 2 * IGNORE_ID)
-    table_N2 = torch.bincount(codes.flatten(), minlength=2 * IGNORE_ID + 2).view(IGNORE_ID + 1, 2)
-    unknown = table_N2[num_classes:IGNORE_ID].sum(1).nonzero()
+    ids = _bytes(labels, num_classes)
+    pixels_N = id_counts(ids, where)
+    unknown = pixels_N[num_classes:IGNORE_ID].nonzero()
     if len(unknown):
         raise ValueError(f"labels: ids go from 0 to {num_classes - 1}, got {num_classes + int(unknown.max())}")
-    return torch.stack([table_N2[:num_classes, 1], table_N2[:num_classes].sum(1)], dim=1)
+    return torch.stack([id_counts(ids, events & where)[:num_classes], pixels_N[:num_classes]], dim=1)
 
 
 def aba_counts(labels_THW: Tensor, num_classes: int, band_px: int) -> AbaCounts:

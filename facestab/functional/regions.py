@@ -32,9 +32,12 @@ def boundary_band(labels_THW: Tensor, band_px: int) -> Tensor:
     band_THW = np.zeros(labels_THW.shape, bool)
     for band_HW, ids_HW in zip(band_THW, labels_THW.cpu().numpy(), strict=True):
         ignored_HW = ids_HW == IGNORE_ID
-        largest_HW = cv2.dilate(np.where(ignored_HW, 0, ids_HW), square)
+        some = ignored_HW.any()
+        largest_HW = cv2.dilate(np.where(ignored_HW, 0, ids_HW) if some else ids_HW, square)
         # the square holds two classes when its smallest and its largest id differ; 255 is never the smallest
-        np.logical_and(largest_HW != cv2.erode(ids_HW, square), ~ignored_HW, out=band_HW)
+        np.not_equal(largest_HW, cv2.erode(ids_HW, square), out=band_HW)
+        if some:
+            band_HW &= ~ignored_HW
     return torch.from_numpy(band_THW).to(labels_THW.device)
 
 

@@ -7,6 +7,7 @@ or with one more for the pixels that the prediction left open.
 import torch
 from torch import Tensor
 
+from facestab.functional.histogram import id_counts
 from facestab.labels import IGNORE_ID
 
 _NUM_IDS = IGNORE_ID + 1
@@ -68,7 +69,7 @@ def class_areas(labels_THW: Tensor, num_classes: int, name: str = "labels") -> T
     labels_THW = _in_a_byte(name, labels_THW, num_classes)
     areas_TN = labels_THW.new_zeros((len(labels_THW), _NUM_IDS), dtype=torch.long)
     for area_N, labels_HW in zip(areas_TN, labels_THW, strict=True):
-        area_N.copy_(torch.bincount(labels_HW.flatten(), minlength=_NUM_IDS))
+        area_N.copy_(id_counts(labels_HW.to(torch.uint8)))
     _check_unused(name, areas_TN.sum(0), num_classes)
     # a view would keep the whole table alive
     return areas_TN[:, :num_classes].clone()
