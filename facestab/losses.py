@@ -18,10 +18,9 @@ class CrossEntropy(nn.Module):
 
 
 class TemporalLoss(nn.Module):
-    """L = strength * consistency + w * (J1 + J2), and of labelled images, if there are any, + anchor * J + retain * KL.
+    """L = strength * consistency + w * (J1 + J2) + anchor * J of labelled images, if there are any.
 
-    KL is the divergence from what the image model says of the labelled images. With `Consistency("l1", "features")`,
-    strength 1, balance 0, anchor 0 and retain 0 it is the loss of patent CN110427899A.
+    With `Consistency("l1", "features")`, strength 1, balance 0 and anchor 0 it is the loss of patent CN110427899A.
 
     Args:
         w: weight of the two cross-entropies, >= 0.
@@ -30,12 +29,11 @@ class TemporalLoss(nn.Module):
         strength: weight of the consistency, >= 0.
         balance: from 0, which weighs all pixels alike in J, to 1, which weighs all classes alike; more than 0 needs
             `set_class_share`.
-        anchor: weight of the cross-entropy of labelled images beside the pairs, >= 0.
-        retain: weight of the divergence from the image model on these images, >= 0: what it can on stills stays. Few
-            labelled images are soon known by heart, so that their labels alone hold nothing.
+        anchor: weight of the cross-entropy of labelled images beside the pairs, >= 0: what the network knows of stills
+            stays.
 
     Raises:
-        ValueError: when w, strength, balance, anchor or retain is outside its range.
+        ValueError: when w, strength, balance or anchor is outside its range.
     """
 
     class_share_K: Tensor | None
@@ -48,10 +46,9 @@ class TemporalLoss(nn.Module):
         strength: float = 1.0,
         balance: float = 0.0,
         anchor: float = 0.0,
-        retain: float = 0.0,
     ) -> None:
         super().__init__()
-        for name, value in (("w", w), ("strength", strength), ("anchor", anchor), ("retain", retain)):
+        for name, value in (("w", w), ("strength", strength), ("anchor", anchor)):
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}: a finite number >= 0 is needed, got {value}")
         if not 0 <= balance <= 1:
@@ -61,7 +58,6 @@ class TemporalLoss(nn.Module):
         self.strength = strength
         self.balance = balance
         self.anchor = anchor
-        self.retain = retain
         # of the data, not of the network: not in checkpoints
         self.register_buffer("class_share_K", None, persistent=False)
         self.register_buffer("class_weight_K", None, persistent=False)
@@ -113,29 +109,13 @@ class TemporalLoss(nn.Module):
             consistency = self.consistency(output_1, output_2, pair, share_K)
         return functional.combine(consistency, first, second, w=self.w, strength=ramp * self.strength)
 
-    def labelled(
-        self, logits_BKHW: Tensor, images: ImageBatch, reference_BKHW: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """What labelled images beside the pairs add to L.
-
-        Args:
-            logits_BKHW: of the network in training.
-            images: the images.
-            reference_BKHW: what the image model says of them; needed for `retain`.
-
-        Returns:
-            Scalars image_cross_entropy [nats], with the class weights of the pairs; image_divergence [nats], if there
-            is a reference; and image_loss, their weighted sum.
+    def labelled(self, logits_BKHW: Tensor, images: ImageBatch) -> Tensor:
+        """J of labelled images [nats], with the class weights of the pairs.
 
         Raises:
             ValueError: when class shares are needed and not set.
         """
-        cross_entropy = self._cross_entropy(logits_BKHW, images.labels_BHW, *images.soft)
-        parts = {"image_cross_entropy": cross_entropy, "image_loss": self.anchor * cross_entropy}
-        if reference_BKHW is not None:
-            divergence = functional.distillation(logits_BKHW, reference_BKHW, images.labels_BHW)
-            parts |= {"image_divergence": divergence, "image_loss": parts["image_loss"] + self.retain * divergence}
-        return parts
+        return self._cross_entropy(logits_BKHW, images.labels_BHW, *images.soft)
 
     def _cross_entropy(
         self,
@@ -152,5 +132,4 @@ class TemporalLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """The weights, for print(module)."""
-        names = ("w", "strength", "balance", "anchor", "retain")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        return f"w={self.w}, strength={self.strength}, balance={self.balance}, anchor={self.anchor}"

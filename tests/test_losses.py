@@ -141,23 +141,6 @@ def test_soft_labels_reach_the_cross_entropy_of_their_frame():
         torch.testing.assert_close(parts[name], first_share * hard + (1 - first_share) * second)
 
 
-def labelled(loss, logits, labels):
-    return loss.labelled(logits, ImageBatch.hard(logits, labels))["image_cross_entropy"]
-
-
-def test_labelled_images_add_their_cross_entropy_and_their_distance_from_the_image_model():
-    outputs, pair = make_outputs_and_pair()
-    logits, reference, labels = outputs[0].logits_BKHW, outputs[1].logits_BKHW, pair.labels_BTHW[:, 0]
-    loss, images = patent(anchor=2.0, retain=3.0), ImageBatch.hard(logits, labels)
-    parts = loss.labelled(logits, images, reference)
-    cross_entropy = functional.cross_entropy(logits, labels)
-    divergence = functional.distillation(logits, reference, labels)
-    assert divergence > 0
-    torch.testing.assert_close(parts["image_divergence"], divergence)
-    torch.testing.assert_close(parts["image_loss"], 2 * cross_entropy + 3 * divergence)
-    torch.testing.assert_close(loss.labelled(logits, images)["image_loss"], 2 * cross_entropy)
-
-
 def test_class_weights_reach_pairs_and_labelled_images_alike():
     outputs, pair = make_outputs_and_pair()
     loss, counts = patent(balance=0.5), torch.tensor([700, 200, 90, 10])
@@ -166,7 +149,7 @@ def test_class_weights_reach_pairs_and_labelled_images_alike():
     logits, labels = outputs[0].logits_BKHW, pair.labels_BTHW[:, 0]
     expected = functional.cross_entropy(logits, labels, class_weight_K=weight)
     torch.testing.assert_close(loss(*outputs, pair)["cross_entropy_1"], expected)
-    torch.testing.assert_close(labelled(loss, logits, labels), expected)
+    torch.testing.assert_close(loss.labelled(logits, ImageBatch.hard(logits, labels)), expected)
     assert not torch.isclose(expected, functional.cross_entropy(logits, labels))
 
 
@@ -174,7 +157,7 @@ def test_without_balance_labelled_images_have_the_plain_cross_entropy():
     outputs, pair = make_outputs_and_pair()
     loss, logits, labels = patent(), outputs[0].logits_BKHW, pair.labels_BTHW[:, 0]
     loss.set_class_share(torch.tensor([7, 2, 1, 1]))
-    assert torch.equal(labelled(loss, logits, labels), functional.cross_entropy(logits, labels))
+    assert torch.equal(loss.labelled(logits, ImageBatch.hard(logits, labels)), functional.cross_entropy(logits, labels))
 
 
 def test_shares_that_are_needed_and_not_set_are_asked_for():

@@ -65,30 +65,6 @@ def cross_entropy(
     return losses_BHW.sum() / valid_BHW.sum().clamp(min=1)
 
 
-def distillation(logits_BKHW: Tensor, reference_BKHW: Tensor, labels_BHW: Tensor) -> Tensor:
-    """Mean KL divergence [nats] from what a reference network says to what the network in training says.
-
-    It keeps what the reference can where it is asked (learning without forgetting, Li and Hoiem 2016, with full
-    probabilities at temperature 1). Pixels that are ignored have no part; without any valid pixel it is 0 and still has
-    a graph.
-
-    Args:
-        logits_BKHW: of the network in training, float of any width; computed in float32 at least.
-        reference_BKHW: logits of the reference, a constant.
-        labels_BHW: integer ids, of which only 255, ignore, counts.
-
-    Raises:
-        ValueError: when the two have other shapes.
-    """
-    if logits_BKHW.shape != reference_BKHW.shape:
-        raise ValueError(f"logits: one shape is needed, got {(*logits_BKHW.shape,)} and {(*reference_BKHW.shape,)}")
-    wide = _wide(logits_BKHW)
-    said_BKHW = reference_BKHW.detach().log_softmax(1, dtype=wide)
-    losses_BKHW = F.kl_div(logits_BKHW.log_softmax(1, dtype=wide), said_BKHW, reduction="none", log_target=True)
-    valid_BHW = labels_BHW != IGNORE_ID
-    return (losses_BKHW.sum(1) * valid_BHW).sum() / valid_BHW.sum().clamp(min=1)
-
-
 def class_weights(class_share_K: Tensor, balance: float) -> Tensor:
     """Weights of the classes, share ** -balance, such that the mean weight of a labelled pixel is 1.
 

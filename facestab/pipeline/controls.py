@@ -98,7 +98,7 @@ def _configured(row: str, config: DictConfig) -> DictConfig:
 def _find_or_train(row: str, config: DictConfig, overrides: list[str], init: Path) -> Path:
     settings = {key: value for key, value in resolved(config).items() if key not in _OTHER}
     # what is left of the loss
-    settings["consistency"] = {key: settings["consistency"][key] for key in ("balance", "anchor", "retain")}
+    settings["consistency"] = {key: settings["consistency"][key] for key in ("balance", "anchor")}
     if row == CONTINUED:
         settings = {key: value for key, value in settings.items() if key not in _OF_PAIRS}
         steps = num_steps(config, load_twice(config, init)[0] if looks_itself(config) else None)
@@ -134,7 +134,7 @@ _Parts = tuple[LightningModule, ModelCard, LightningDataModule, dict[str, int]]
 
 
 def _finetuned(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet, init: Path) -> _Parts:
-    stage = make_stage(config, net, folder, build(config.consistency), {}, {IMAGE: init}, image_net)
+    stage = make_stage(config, net, folder, build(config.consistency), {}, {IMAGE: init})
     data = make_pairs(config, image_net)
     return stage, stage.card, data, {"max_epochs": config.temporal.max_epochs}
 

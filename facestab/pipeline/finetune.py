@@ -44,7 +44,6 @@ def make_stage(
     loss: Any,
     controls: Mapping[str, SegNet],
     weights: Mapping[str, Path],
-    image_net: SegNet,
 ) -> TemporalStage:
     """The stage that trains `net`.
 
@@ -55,7 +54,6 @@ def make_stage(
         loss: a `TemporalLoss`.
         controls: row name to the networks that stand beside it.
         weights: row name to where their weights lie, the image model's among them.
-        image_net: the image model.
     """
     places = {row: os.path.relpath(path, folder) for row, path in weights.items()}
     labels: LabelSet = build(config.labels)
@@ -72,7 +70,6 @@ def make_stage(
         ramp=config.temporal.ramp,
         diagnose_every=config.temporal.diagnose_every,
         frames_per_batch=config.inference.batch_size,
-        reference=image_net,
     )
 
 
@@ -93,7 +90,7 @@ def make_pairs(config: DictConfig, image_net: SegNet) -> Any:
     flow = build(config.pair_flow)
     flows = None if flow is None else FlowStore(f"{config.paths.cache}/flow", flow, config.size)
     data = {"videos": make_videos(config, image_net), "images": build(config.data), "store": store, "flows": flows}
-    if not (config.consistency.anchor or config.consistency.retain):
+    if not config.consistency.anchor:
         data["images_per_pair"] = 0
     return build(config.temporal.pairs, **data)
 

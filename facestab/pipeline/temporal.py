@@ -56,7 +56,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     pl.seed_everything(config.seed, workers=True, verbose=False)
     image_net, net = load_twice(config, weights[IMAGE])
     controls = {IMAGE: image_net, **load_controls(config, weights)}
-    stage = make_stage(config, net, folder, loss, controls, weights, image_net)
+    stage = make_stage(config, net, folder, loss, controls, weights)
     stage.framer = make_framer(config, image_net, config.size)
     videos: VideoSet = build(config.video)
     data = make_pairs(config, image_net)
@@ -93,7 +93,7 @@ def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str
     # what does not fit together shows before hours go into the image model, and then before more go into the controls
     untrained = build(portable_net(config))
     make_pairs(config, untrained)
-    make_stage(config, untrained, folder, None, {}, {IMAGE: folder}, untrained)
+    make_stage(config, untrained, folder, None, {}, {IMAGE: folder})
     init = image_weights(config, overrides)
     load_twice(config, init)
     weights = {IMAGE: init}

@@ -31,10 +31,9 @@ class HasClassShare(Protocol):
 class TemporalStage(SegmentationStage):
     """Minimises L = consistency + w (J1 + J2) over pairs of frames; the patent's consistency is L1(f1 - f2).
 
-    Labelled images beside the pairs add their own J, times the loss's `anchor`, and the divergence from what the image
-    model says of them, times its `retain`. Logs the parts of L, and what shows a collapse: L1(f1 - f2), the mean of
-    |f|, the standard deviation of f over space, and the ratio of the gradient norms of the consistency term and of the
-    rest.
+    Labelled images beside the pairs add their own J, times the loss's `anchor`. Logs the parts of L, and what shows a
+    collapse: L1(f1 - f2), the mean of |f|, the standard deviation of f over space, and the ratio of the gradient norms
+    of the consistency term and of the rest.
 
     Args:
         net: see `SegmentationStage`.
@@ -49,10 +48,9 @@ class TemporalStage(SegmentationStage):
         diagnose_every: steps between two measurements of the gradient ratio, which costs two backward passes; 0: never.
         frames_per_batch: see `SegmentationStage`.
         frame_size: see `SegmentationStage`.
-        reference: the image model, for the loss's `retain`; it is not trained and not in checkpoints.
 
     Raises:
-        SettingError: when diagnose_every is negative, ramp is outside 0..1, or `retain` lacks the image model.
+        SettingError: when diagnose_every is negative, or ramp is outside 0..1.
     """
 
     def __init__(
@@ -68,22 +66,18 @@ class TemporalStage(SegmentationStage):
         diagnose_every: int = 25,
         frames_per_batch: int = 8,
         frame_size: int | None = None,
-        reference: SegNet | None = None,
     ) -> None:
         super().__init__(net, card, optimizer, scheduler, frames_per_batch, frame_size)
         if diagnose_every < 0:
             raise SettingError(f"temporal.diagnose_every must not be negative, got {diagnose_every}")
         if not 0 <= ramp <= 1:
             raise SettingError(f"temporal.ramp is a share of the steps from 0 to 1, got {ramp}")
-        if loss is not None and loss.retain and reference is None:
-            raise SettingError("consistency.retain holds the network to the image model, and none was given")
         self.loss = loss
         self.freeze_norm = freeze_norm
         self.ramp = ramp
         self.diagnose_every = diagnose_every
         # in a dict: a submodule would be trained, saved and wrapped
         self._controls = dict(controls or {})
-        self._references = [reference] if reference is not None and loss is not None and loss.retain else []
 
     @property
     def rows(self) -> dict[str, SegNet]:
@@ -92,8 +86,6 @@ class TemporalStage(SegmentationStage):
 
     def on_fit_start(self) -> None:
         """Tells the loss how common each class is in the pseudo-labels."""
-        for reference in self._references:
-            reference.to(self.device).eval()
         data = getattr(self.trainer, "datamodule", None)
         if self.loss is not None and isinstance(data, HasClassShare):
             self.loss.set_class_share(torch.from_numpy(data.class_share()).float().to(self.device))
@@ -121,14 +113,9 @@ class TemporalStage(SegmentationStage):
         first, second = (SegOutput(*(part.unflatten(0, size)[:, t] for part in output)) for t in (0, 1))
         parts = self.loss(first, second, pair, self._ramp())
         if images is not None and num_images:
-            flat = images.flat()
-            added = self.loss.labelled(whole.logits_BKHW[num_frames:], flat, self._refer(flat.images_BCHW))
-            parts = {**parts, **added, "loss": parts["loss"] + added["image_loss"]}
+            image_loss = self.loss.labelled(whole.logits_BKHW[num_frames:], images.flat())
+            parts = {**parts, "image_cross_entropy": image_loss, "loss": parts["loss"] + self.loss.anchor * image_loss}
         return parts, output
-
-    @torch.no_grad()
-    def _refer(self, images_BCHW: Tensor) -> Tensor | None:
-        return self._references[0](images_BCHW).logits_BKHW if self._references else None
 
     def _ramp(self) -> float:
         if not (self.training and self.ramp):

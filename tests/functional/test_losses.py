@@ -1,14 +1,7 @@
 import pytest
 import torch
 
-from facestab.functional.losses import (
-    class_weights,
-    combine,
-    cross_entropy,
-    distillation,
-    feature_l1,
-    temporal_loss,
-)
+from facestab.functional.losses import class_weights, combine, cross_entropy, feature_l1, temporal_loss
 from tests.functional import references
 
 
@@ -203,39 +196,3 @@ def test_the_strength_weighs_the_consistency_and_leaves_the_parts_alone():
         "cross_entropy": 7,
         "loss": 10 * 2 + 0.5 * 7,
     }
-
-
-def test_distillation_is_the_divergence_of_the_softmax_outputs_in_a_loop():
-    generator = torch.Generator().manual_seed(4)
-    logits, reference = torch.randn(2, 2, 3, 4, 5, generator=generator, dtype=torch.float64).unbind(0)
-    labels = torch.randint(0, 3, (2, 4, 5), generator=generator)
-    labels[0, :2] = 255
-    total, count = 0.0, 0
-    for b in range(2):
-        for y in range(4):
-            for x in range(5):
-                if labels[b, y, x] != 255:
-                    p, q = reference[b, :, y, x].softmax(0), logits[b, :, y, x].softmax(0)
-                    total, count = total + float((p * (p / q).log()).sum()), count + 1
-    assert distillation(logits, reference, labels).item() == pytest.approx(total / count)
-
-
-def test_distillation_is_least_for_the_reference_itself_which_gets_no_gradient():
-    reference = torch.randn(1, 3, 2, 2, requires_grad=True)
-    logits = reference.detach().clone().requires_grad_()
-    labels = torch.zeros(1, 2, 2, dtype=torch.long)
-    loss = distillation(logits, reference, labels)
-    loss.backward()
-    assert loss.item() == pytest.approx(0, abs=1e-6)
-    torch.testing.assert_close(logits.grad, torch.zeros_like(logits), atol=1e-6, rtol=0)
-    assert reference.grad is None
-    with pytest.raises(ValueError, match="one shape is needed"):
-        distillation(logits[:, :2], reference, labels)
-
-
-def test_distillation_without_a_valid_pixel_is_zero_with_a_graph():
-    logits = torch.randn(1, 3, 2, 2, requires_grad=True)
-    loss = distillation(logits, torch.randn(1, 3, 2, 2), torch.full((1, 2, 2), 255))
-    loss.backward()
-    assert loss.item() == 0
-    assert logits.grad.abs().sum() == 0

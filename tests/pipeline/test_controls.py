@@ -43,7 +43,6 @@ def fingerprints(compose_config, asked, tmp_path):
         ("pseudo=hard", {"finetuned", "oracle"}),
         ("consistency.balance=0.5", {"finetuned", "oracle"}),
         ("consistency.anchor=3", {"finetuned", "oracle"}),
-        ("consistency.retain=3", {"finetuned", "oracle"}),
         ("augment@pair_augment=video", {"finetuned", "oracle"}),
         ("temporal.optimizer.lr=1e-5", {"continued", "finetuned", "oracle"}),
         ("temporal.max_epochs=7", {"continued", "finetuned", "oracle"}),

@@ -12,10 +12,10 @@ from tests.tiny import tiny_net
 LABELS = {"names": ["bg", "a", "b"], "palette": [[0, 0, 0], [1, 1, 1], [2, 2, 2]], "pairs": []}
 
 
-def make_stage(w=0.5, loss=(), **kwargs):
+def make_stage(w=0.5, **kwargs):
     net = tiny_net(num_classes=3)
     card = ModelCard("temporal", {}, LABELS, 32)
-    return TemporalStage(net.eval(), card, loss=TemporalLoss(w, Consistency("l1", "features"), **dict(loss)), **kwargs)
+    return TemporalStage(net.eval(), card, loss=TemporalLoss(w, Consistency("l1", "features")), **kwargs)
 
 
 def make_batch():
@@ -71,28 +71,6 @@ def test_labelled_images_beside_the_pairs_add_their_cross_entropy():
     assert parts["image_cross_entropy"].item() == pytest.approx(expected.item(), rel=1e-4)
     assert parts["loss"].item() == pytest.approx((alone["loss"] + 3 * expected).item(), rel=1e-4)
     assert len(output.logits_BKHW) == 8
-
-
-def test_what_the_image_model_says_of_labelled_images_holds_the_network_and_only_it_learns():
-    image_net, images = tiny_net(num_classes=3).eval(), make_images(2)
-    with torch.no_grad():
-        next(image_net.parameters()).add_(1.0)
-    stage = make_stage(loss={"retain": 5.0}, reference=image_net)
-    parts, _ = stage.pair_parts(make_batch(), images)
-    flat = images.images_BCHW.flatten(0, 1)
-    p, q = (net(flat).logits_BKHW.softmax(1) for net in (image_net, stage.net))
-    expected = (p * (p / q).log()).sum(1).mean()
-    assert parts["image_divergence"].item() == pytest.approx(expected.item(), rel=1e-3)
-    alone, _ = stage.pair_parts(make_batch())
-    assert parts["loss"].item() == pytest.approx((alone["loss"] + 5 * expected).item(), rel=1e-3)
-    parts["loss"].backward()
-    assert all(parameter.grad is None for parameter in image_net.parameters())
-    assert not any(p is q for p in image_net.parameters() for q in stage.parameters())
-
-
-def test_holding_to_an_image_model_that_was_not_given_is_refused():
-    with pytest.raises(ValueError, match="retain holds the network to the image model"):
-        make_stage(loss={"retain": 1.0})
 
 
 def test_no_labelled_images_change_nothing():
