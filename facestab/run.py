@@ -21,6 +21,7 @@ from facestab.build import conf_dir
 from facestab.errors import FacestabError
 from facestab.pipeline.audit import run_audit
 from facestab.pipeline.evaluate import run_evaluate
+from facestab.pipeline.export import run_export
 from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
 from facestab.pipeline.label import run_label
@@ -38,6 +39,7 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
     "evaluate": run_evaluate,
     "audit": run_audit,
     "label": run_label,
+    "export": run_export,
 }
 NAME_VARIABLE = "FACESTAB_NAME"
 _failures: list[str] = []

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from facestab.build import build
 from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
+from facestab.engines.onnx_net import load_any
 from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import ModelCard, load_model
 from facestab.pipeline.controls import TITLES
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Write label, overlay and comparison videos, and metrics, for every video of a source."""
     path = Path(config.ckpt)
-    net, card = load_model(path, config.allow_targets)
+    net, card = load_any(path, config.allow_targets)
     weights = _control_weights(path, card)
     viewing = {"frames_per_batch": config.inference.batch_size, "frame_size": config.size}
     stage: SegmentationStage
@@ -37,6 +38,7 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     else:
         stage = ImageStage(net, card, **viewing)
     stage.framer = make_framer(config, net, stage.frame_size)
+    stage.engine_kind = build(config.engine)
     videos = build(config.video)
     items = videos.split("all")
     result = STABILIZED if card.stage == "temporal" else IMAGE

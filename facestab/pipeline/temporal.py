@@ -58,6 +58,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     controls = {IMAGE: image_net, **load_controls(config, weights)}
     stage = make_stage(config, net, folder, loss, controls, weights)
     stage.framer = make_framer(config, image_net, config.size)
+    stage.engine_kind = build(config.engine)
     videos: VideoSet = build(config.video)
     data = make_pairs(config, image_net)
     # the image model with the same further steps is the fairer baseline

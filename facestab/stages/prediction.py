@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facestab.engines.base import Engine
 from facestab.keys import FIXED_CROP
-from facestab.nets.inference import frame_batches, predict_logits, resize_frames
-from facestab.nets.segnet import SegNet
+from facestab.nets.inference import frame_batches, resize_frames
 from facestab.video.crop import Region, Square, around, crop, paste
 from facestab.video.source import VideoSource
 
@@ -69,14 +69,19 @@ class VideoFramer(Protocol):
         ...
 
 
+def first_frames(video: Video, size: int, count: int, backend: str = "auto") -> np.ndarray:
+    """The first `count` frames of a video, or as many as it has, at the size at which networks see them."""
+    with video.open(backend) as source:
+        return resize_frames(np.stack(list(islice(source.frames(), count))), size)
+
+
 def stream_video(
-    nets: Mapping[str, SegNet],
+    engines: Mapping[str, Engine],
     video: Video,
     *,
     size: int,
     batch_size: int,
     device: torch.device,
-    precision: Callable[[], AbstractContextManager[Any]],
     backend: str = "auto",
     framer: VideoFramer | None = None,
     fixed_row: str | None = None,
@@ -84,12 +89,11 @@ def stream_video(
     """Predictions for every frame, in order; no more than one batch is held.
 
     Args:
-        nets: row name to network, on `device` and in eval mode.
+        engines: row name to a network that is ready to run.
         video: a file, a folder of frames, or a part of one.
         size: pixels of the shorter side at which the networks see the frames, or of the side of squares in them.
         batch_size: frames per forward pass.
-        device: where the networks are.
-        precision: makes the context in which forward passes run.
+        device: where they run, for the clock.
         backend: auto, decord or pyav.
         framer: finds squares in a first pass over the video; None: the networks see whole frames.
         fixed_row: with a framer that compares: the row whose network also sees one square that does not move.
@@ -98,22 +102,22 @@ def stream_video(
     region = None if framing is None else framing.region
     with video.open(backend) as source:
         if region is not None:
-            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (math.prod(region.size) * len(nets))))
+            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (math.prod(region.size) * len(engines))))
         start = 0
         for frames_NHWC in frame_batches(source.frames(), batch_size):
-            views = dict.fromkeys(nets, None if framing is None else framing.squares[start : start + len(frames_NHWC)])
-            runs = {row: (nets[row], squares) for row, squares in views.items()}
+            seen = None if framing is None else framing.squares[start : start + len(frames_NHWC)]
+            views = dict.fromkeys(engines, seen)
+            runs = {row: (engines[row], squares) for row, squares in views.items()}
             if framing is not None and framing.compare_fixed and fixed_row is not None:
                 held = [] if framing.fixed is None else [framing.fixed]
-                runs[FIXED_CROP] = nets[fixed_row], [held] * len(frames_NHWC)
+                runs[FIXED_CROP] = engines[fixed_row], [held] * len(frames_NHWC)
             logits: dict[str, Tensor] = {}
             seconds: dict[str, float] = {}
-            for row, (net, squares) in runs.items():
+            for row, (engine, squares) in runs.items():
                 begin = _now(device)
-                with precision():
-                    logits[row] = _look(net, frames_NHWC, squares, region, size, device)
+                logits[row] = _look(engine, frames_NHWC, squares, region, size)
                 seconds[row] = _now(device) - begin
-            yield FramePrediction(frames_NHWC, logits, seconds, next(iter(views.values())), region)
+            yield FramePrediction(frames_NHWC, logits, seconds, seen, region)
             start += len(frames_NHWC)
 
 
@@ -134,29 +138,28 @@ def _framing(framer: VideoFramer, video: Video, backend: str) -> _Framing:
 
 
 def _look(
-    net: SegNet,
+    engine: Engine,
     frames_NHWC: np.ndarray,
     squares: list[list[Square]] | None,
     region: Region | None,
     size: int,
-    device: torch.device,
 ) -> Tensor:
     """Logits of frames: as the network sees them whole, or those of squares laid back into the region."""
     if squares is None or region is None:
-        return predict_logits(net, resize_frames(frames_NHWC, size), device)
+        return engine(resize_frames(frames_NHWC, size))
     places = [(frame, square) for frame, own in enumerate(squares) for square in own]
     whole = [frame for frame, own in enumerate(squares) if not own]
     seen: dict[int, Tensor] = {}
     if places:
         crops = np.stack([crop(frames_NHWC[frame], square, size) for frame, square in places])
-        logits_MKSS = predict_logits(net, crops, device)
+        logits_MKSS = engine(crops)
         for frame, own in enumerate(squares):
             mine = [i for i, (other, _) in enumerate(places) if other == frame]
             if mine:
                 seen[frame] = paste(logits_MKSS[mine], [region.moved(square) for square in own], *region.size)
     if whole:
         # then the region is the whole frame
-        logits_MKHW = predict_logits(net, resize_frames(frames_NHWC[whole], size), device)
+        logits_MKHW = engine(resize_frames(frames_NHWC[whole], size))
         large_MKHW = F.interpolate(logits_MKHW.log_softmax(1), region.size, mode="bilinear", align_corners=False)
         seen |= dict(zip(whole, large_MKHW, strict=True))
     return torch.stack([seen[frame] for frame in range(len(frames_NHWC))])

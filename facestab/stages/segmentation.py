@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from facestab.engines.base import Engine, EngineKind
+from facestab.engines.eager import TorchKind
 from facestab.errors import SettingError
 from facestab.keys import IMAGE
 from facestab.metrics.scores import SegmentationScores
-from facestab.nets.inference import predict_logits
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
-from facestab.stages.prediction import FramePrediction, Video, VideoFramer, stream_video
+from facestab.stages.prediction import FramePrediction, Video, VideoFramer, first_frames, stream_video
 from facestab.types import ImageBatch
 
 
@@ -60,6 +60,9 @@ class SegmentationStage(LightningModule):
         self.frame_size = frame_size or card.size
         # what prediction looks at; None for whole frames
         self.framer: VideoFramer | None = None
+        # what prediction runs the networks with
+        self.engine_kind: EngineKind = TorchKind()
+        self._engines: dict[str, Engine] = {}
 
     @property
     def rows(self) -> dict[str, SegNet]:
@@ -118,23 +121,31 @@ class SegmentationStage(LightningModule):
             self.log_dict({key: value for key, value in values.items() if not value.isnan()})
 
     def on_predict_start(self) -> None:
-        """One frame through every network before the first is timed: first calls allocate and choose algorithms."""
-        frame_1HWC = np.zeros((1, self.frame_size, self.frame_size, 3), np.uint8)
+        """Forgets the engines of the last prediction: weights may have changed."""
+        self._engines = {}
         for net in self.rows.values():
-            with self.trainer.precision_plugin.predict_step_context():
-                predict_logits(net.to(self.device).eval(), frame_1HWC, self.device)
+            net.to(self.device).eval()
+
+    def _ready(self, video: Video) -> dict[str, Engine]:
+        """The engine of every row, made when the first frames are known."""
+        if not self._engines:
+            frames_NHWC = first_frames(video, self.frame_size, self.frames_per_batch)
+            precision = self.trainer.precision_plugin.predict_step_context
+            self._engines = {
+                row: self.engine_kind.make(net, frames_NHWC, self.device, precision) for row, net in self.rows.items()
+            }
+        return self._engines
 
     def predict_step(self, batch: Video | None, batch_idx: int = 0) -> Iterator[FramePrediction]:
         """A lazy stream over one video; empty for a process that has none."""
         if batch is None:
             return iter(())
         return stream_video(
-            self.rows,
+            self._ready(batch),
             batch,
             size=self.frame_size,
             batch_size=self.frames_per_batch,
             device=self.device,
-            precision=self.trainer.precision_plugin.predict_step_context,
             framer=self.framer,
             fixed_row=list(self.rows)[-1],
         )

@@ -15,13 +15,14 @@ from facestab.callbacks.video_inference import VideoInference
 from facestab.data.prediction import PredictionData
 from facestab.data.synthetic.sets import SyntheticVideos
 from facestab.data.videos import VideoItem
+from facestab.engines.eager import TorchKind
 from facestab.errors import VideoError
 from facestab.evaluation.files import FileChoice
 from facestab.evaluation.video import EvaluationPlan
 from facestab.nets.weights import ModelCard
 from facestab.stages import prediction
 from facestab.stages.image import ImageStage
-from facestab.stages.prediction import stream_video
+from facestab.stages.prediction import first_frames, stream_video
 from facestab.video.crop import Region, Square
 from facestab.video.flow import DisFlow
 from facestab.video.label_video import read_labels
@@ -134,10 +135,10 @@ def test_true_labels_of_another_length_are_refused_before_anything_is_written(st
 
 def test_a_stream_holds_one_batch_and_not_the_video(stage, items):
     alive = []
-    nets = {"image": stage.net.eval()}
-    stream = stream_video(
-        nets, items[0], size=48, batch_size=2, device=torch.device("cpu"), precision=contextlib.nullcontext
-    )
+    frames = first_frames(items[0], 48, 2)
+    assert frames.shape == (2, 48, 48, 3)
+    engine = TorchKind().make(stage.net.eval(), frames, torch.device("cpu"), contextlib.nullcontext)
+    stream = stream_video({"image": engine}, items[0], size=48, batch_size=2, device=torch.device("cpu"))
     for step in stream:
         gc.collect()
         batches = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor) and o.shape[1:] == (11, 48, 48)]

@@ -1,5 +1,6 @@
 """Faces are bright discs here, which a detector of colours finds exactly."""
 
+import contextlib
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +11,7 @@ from facestab.data.cropped_videos import CroppedVideos
 from facestab.data.framing import Framer
 from facestab.data.segmenter import SegmenterDetector
 from facestab.data.videos import VideoItem
+from facestab.engines.eager import TorchKind
 from facestab.errors import VideoError
 from facestab.keys import FIXED_CROP
 from facestab.stages.prediction import stream_video
@@ -21,6 +23,7 @@ from facestab.video.source import open_video
 
 HEIGHT, WIDTH, RADIUS = 120, 200, 12
 FPS = Fraction(10)
+CPU = torch.device("cpu")
 
 
 def draw(*centres):
@@ -177,16 +180,8 @@ class Clip:
 
 
 def predict(video, made, **settings):
-    steps = stream_video(
-        {"image": Bright()},
-        video,
-        size=64,
-        batch_size=8,
-        device=torch.device("cpu"),
-        precision=torch.inference_mode,
-        framer=made,
-        **settings,
-    )
+    engine = TorchKind().make(Bright(), np.zeros((1, 64, 64, 3), np.uint8), CPU, contextlib.nullcontext)
+    steps = stream_video({"image": engine}, video, size=64, batch_size=8, device=CPU, framer=made, **settings)
     return list(steps)
 
 

@@ -1,0 +1,36 @@
+"""torch itself."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facestab.engines.base import Engine, Precision
+from facestab.nets.segnet import SegNet
+
+
+class TorchKind:
+    """Runs the network as it was trained, in the trainer's precision.
+
+    Args:
+        compile: let `torch.compile` write code for it first, which takes half a minute and longer on a processor.
+    """
+
+    def __init__(self, compile: bool = False) -> None:
+        self.name = "compile" if compile else "torch"
+        self.compile = compile
+
+    def make(self, net: SegNet, frames_NHWC: np.ndarray, device: torch.device, precision: Precision) -> Engine:
+        """See `EngineKind`."""
+        # a compiled function beside the network: its own names of tensors would change
+        forward = torch.compile(net.forward) if self.compile else net.forward
+
+        @torch.inference_mode()
+        def run(frames_NHWC: np.ndarray) -> Tensor:
+            images_NCHW = torch.from_numpy(frames_NHWC).to(device).permute(0, 3, 1, 2)
+            with precision():
+                logits: Tensor = forward(images_NCHW).logits_BKHW
+            return logits.float()
+
+        # the first call allocates, and chooses algorithms
+        run(frames_NHWC)
+        return run

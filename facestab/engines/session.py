@@ -1,0 +1,33 @@
+"""ONNX Runtime's sessions."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facestab.errors import FacestabError
+
+
+def open_session(path: Path, device: torch.device) -> Any:
+    """An `onnxruntime.InferenceSession` on an ONNX file, on CUDA where the installed runtime has it.
+
+    Raises:
+        FacestabError: when onnxruntime is not installed, or cannot run the file.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise FacestabError("onnxruntime is not installed; pip install 'facestab[export]'") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    # waiting threads that spin slow down everything else on a small machine
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
+    found = onnxruntime.get_available_providers()
+    providers = [*(provider for provider in wanted if provider in found), "CPUExecutionProvider"]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:
+        # its own exceptions have no common base
+        raise FacestabError(f"{path}: ONNX Runtime cannot run it ({str(error).splitlines()[0]})") from error
