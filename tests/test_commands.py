@@ -1,9 +1,13 @@
 """Commands that need nothing of an earlier run: sweeps, thresholds, a network of the user's own."""
 
+import ast
 import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +16,14 @@ from PIL import Image
 
 from facestab.data.synthetic import identity_seed, labelled_image
 from facestab.record import read_record
+from facestab.video.label_video import read_labels
+from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
 from tests.clips import carphone
 from tests.tiny import IMAGE, STABILIZED_ROWS, TEMPORAL, TEMPORAL_ROWS, facestab, succeed
 
 pytestmark = pytest.mark.slow
+README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def test_the_configuration_can_be_printed_without_running(tmp_path):
@@ -50,6 +57,41 @@ def test_a_network_of_the_users_own_goes_all_the_way(tmp_path):
     assert "'mynet.Net', which is not trusted" in refused.stderr
     succeed(*command, "allow_targets=[mynet]", cwd=tmp_path)
     assert list(read_record(tmp_path / "runs" / "predict" / "own")["metrics"]) == STABILIZED_ROWS
+
+
+def test_an_exported_network_runs_here_with_every_engine_and_there_without_facestab(tmp_path):
+    succeed("stage=image", "name=image", *IMAGE, cwd=tmp_path)
+    ckpt = "runs/image/image/weights.safetensors"
+    assert "openvino bfloat16" in succeed("stage=export", f"ckpt={ckpt}", "name=mine", cwd=tmp_path)
+    folder = tmp_path / "runs" / "export" / "mine"
+    found = json.loads((folder / "parity.json").read_text())["engines"]
+    assert found["onnxruntime"]["agreement"] >= 0.999
+    assert found["onnxruntime"]["aba_apart"] <= 0.0005
+    with open_video(carphone()) as source, VideoSink(folder / "clip.mp4", source.info.fps) as sink:
+        for frame in source.frames(0, 5):
+            sink.write(frame)
+    clip = f"video.source={folder / 'clip.mp4'}"
+    quick = ["smoother=none", "flow=none", "inference.write=[labels]"]
+    labels = {}
+    for name, (path, engine) in {
+        "a": (ckpt, "torch"),
+        "b": (folder / "model.onnx", "torch"),
+        "c": (folder / "model.onnx", "openvino"),
+        "d": (ckpt, "auto"),
+    }.items():
+        said = succeed("stage=predict", f"ckpt={path}", clip, f"engine={engine}", f"name={name}", *quick, cwd=tmp_path)
+        assert ("engine: " in said) == (engine == "auto")
+        labels[name] = np.stack(list(read_labels(tmp_path / f"runs/predict/{name}/videos/clip/labels.mkv")))
+        assert (labels[name] != labels["a"]).mean() < 0.002
+    (code,) = re.findall(r"```py\n(.*?)```", README.read_text(), re.DOTALL)
+    command = [sys.executable, "-c", code]
+    alone = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=120)
+    counts = [ast.literal_eval(line) for line in alone.stdout.splitlines()]
+    assert len(counts) == len(labels["a"])
+    for count, own in zip(counts, labels["a"], strict=True):
+        expected = np.bincount(own.ravel(), minlength=len(count))
+        # OpenCV decodes colours a little differently
+        assert np.abs(np.array(list(count.values())) - expected).sum() < 0.05 * own.size
 
 
 def test_a_folder_of_labelled_faces_and_a_real_clip_without_labels_are_enough(tmp_path):
