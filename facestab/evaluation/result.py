@@ -21,6 +21,7 @@ class VideoResult:
         published: row name to the metrics that are pooled over videos.
         seconds: row name to the time that its labels took, for the rows that cost any.
         floor: what limits everything that is measured along the motion; see `facestab.video.flow_check`.
+        measured: height and width at which it was measured, empty for its own.
     """
 
     id: str
@@ -32,6 +33,7 @@ class VideoResult:
     published: dict[str, list[Feed]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
+    measured: list[int] = field(default_factory=list)
 
     def results(self) -> dict[str, dict[str, float]]:
         """Values by row and key, times included."""
@@ -40,8 +42,11 @@ class VideoResult:
 
     def description(self) -> dict[str, object]:
         """What the record keeps of the video itself."""
+        found: dict[str, object] = {"fps": self.fps, "size": self.size, "frames": self.num_frames}
+        if self.measured and self.measured != self.size:
+            found["measured"] = self.measured
         source = {"source": self.source} if self.source else {}
-        return {"fps": self.fps, "size": self.size, "frames": self.num_frames, **source, **self.floor}
+        return {**found, **source, **self.floor}
 
 
 def pooled(results: list[VideoResult], row: str) -> dict[str, float]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from facestab.baselines.smoother import Smoother
 from facestab.evaluation.alignment import Aligned, Alignment
 from facestab.evaluation.files import FileChoice, VideoFiles
+from facestab.evaluation.measure import Measure
 from facestab.evaluation.meter import RowFrames, VideoMeter
 from facestab.evaluation.result import VideoResult
 from facestab.keys import TRUTH
@@ -37,6 +38,7 @@ class EvaluationPlan:
         controls: row name to smoother.
         flow: for what is measured along the motion; None leaves it out.
         files: which files to write.
+        measure_size: pixels of the shorter side at which larger videos are measured; None: as they are.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class EvaluationPlan:
     controls: Mapping[str, Smoother]
     flow: FlowBackend | None
     files: FileChoice
+    measure_size: int | None = None
 
     @property
     def smoothed(self) -> str:
@@ -79,6 +82,10 @@ class VideoEvaluation:
     def __init__(self, plan: EvaluationPlan, video: str, timing: Timing, size: tuple[int, int], source: str) -> None:
         self.plan = plan
         self.result = VideoResult(video, str(timing.fps), list(size), source)
+        # exact flow is known at the size of its frames
+        is_exact = plan.flow is not None and plan.flow.name == "exact"
+        self._measure = Measure(size, None if is_exact else plan.measure_size)
+        self.result.measured = list(self._measure.size)
         self._meter = VideoMeter(plan.labels, float(timing.fps), plan.flow, plan.reference)
         folder = plan.folder / "videos" / video
         self._files = VideoFiles(folder, timing, plan.labels, plan.files, plan.result, plan.baseline)
@@ -120,7 +127,7 @@ class VideoEvaluation:
             squares: centre and side of what the network saw of every frame; None for whole frames.
             region: what the probabilities cover, the same for all frames of the video; None for whole frames.
         """
-        self._region = self._meter.region = region
+        self._region, self._meter.region = region, self._measure.region(region)
         self._squares.extend(map(list, squares or ()))
         given = labels or {}
         count = len(next(iter(probs.values())))
@@ -170,13 +177,14 @@ class VideoEvaluation:
 
     def _emit(self, parts: Iterator[Aligned]) -> None:
         for part in parts:
-            if part.frames and part.frames[0].index == 0:
-                self._check_flow(part.frames)
-            rows = {row: RowFrames(labels, probs) for row, (labels, probs) in part.rows.items()}
+            frames = self._measure.frames(part.frames)
+            if frames and frames[0].index == 0:
+                self._check_flow(frames)
+            rows = {row: RowFrames(self._measure.labels(ids), probs) for row, (ids, probs) in part.rows.items()}
             truth = rows[TRUTH].labels_NHW if TRUTH in rows else None
-            self._meter.update(part.frames, rows, truth)
+            self._meter.update(frames, rows, truth)
             pixels = np.stack([frame.pixels_HWC for frame in part.frames]) if part.frames is not None else None
-            labels = {row: frames.labels_NHW for row, frames in rows.items()}
+            labels = {row: ids for row, (ids, _) in part.rows.items()}
             seen = [self._squares.popleft() for _ in labels[self.plan.result]] if self._squares else None
             self._files.write(pixels, labels, seen)
 

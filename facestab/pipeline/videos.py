@@ -44,14 +44,17 @@ def make_plan(
         recurrent: weights for the recurrent smoother where its own are "auto"; None: there are none to be found.
 
     Raises:
-        SettingError: when a smoother wants weights that nobody has.
+        SettingError: when a smoother wants weights that nobody has, or the size of what is measured cannot be.
     """
     controls = {row: _smoother(row, node, recurrent) for row, node in config.smoother.items() if node is not None}
     flow = build(config.flow)
     wanted = config.inference
     files = FileChoice(list(wanted.write), list(wanted.cutout), wanted.small_width, wanted.small_fps)
     files.cutout_lut(labels)
-    return EvaluationPlan(folder, labels, result, baseline, controls, flow, files)
+    largest = wanted.measure_size
+    if largest is not None and largest < 16:
+        raise SettingError(f"inference.measure_size must be at least 16 pixels, or null, got {largest}")
+    return EvaluationPlan(folder, labels, result, baseline, controls, flow, files, largest)
 
 
 def wants_recurrent(config: DictConfig) -> bool:

@@ -44,10 +44,13 @@ def stage(face11):
     return ImageStage(tiny_net(), ModelCard("image", {}, face11.to_dict(), 48))
 
 
-def predict(stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare"), framer=None):
+def predict(
+    stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare"), framer=None, measure_size=None
+):
     controls = {"frozen": FrozenFirst(), "ema_0.5": Ema(0.5)}
     files = FileChoice(write)
-    callback = VideoInference(EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), files))
+    plan = EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), files, measure_size)
+    callback = VideoInference(plan)
     stage = ImageStage(stage.net, stage.card, frames_per_batch=batch)
     stage.framer = framer
     trainer = Trainer(
@@ -182,3 +185,17 @@ def test_a_region_changes_what_is_computed_and_not_what_comes_out(stage, items, 
             assert part[row]["val/miou"] == whole[row]["val/miou"]
         # over the region alone, where all that varies lies: a mean over fewer pixels
         assert part["image"]["flicker/prob_tv"] > whole["image"]["flicker/prob_tv"]
+
+
+def test_a_large_video_is_measured_smaller_and_written_as_it_is(stage, items, face11, tmp_path):
+    whole = predict(stage, items, tmp_path / "whole", face11)
+    small = predict(stage, items, tmp_path / "small", face11, measure_size=32, framer=InSquares())
+    assert [result.description()["measured"] for result in small.results] == [[32, 32]] * 2
+    assert all("measured" not in result.description() for result in whole.results)
+    for item in items:
+        labels = list(read_labels(tmp_path / "small" / "videos" / item.id / "labels.mkv"))
+        assert labels[0].shape == (48, 48)
+    for result in small.results:
+        assert set(result.rows) == {"truth", "image", "frozen", "ema_0.5"}
+        assert result.rows["image"]["flicker/prob_tv"] > 0
+        assert result.rows["truth"]["val/miou"] == 1
