@@ -106,12 +106,16 @@ class Framer:
         tracks = self._tracks(found, fps)
         if self.faces == "largest":
             tracks = largest_only(tracks)
-        framed: list[list[Square]] = [[] for _ in found]
+        framed: list[list[tuple[int, Square]]] = [[] for _ in found]
         for track in tracks:
+            seen = min(track.faces), max(track.faces)
             first, squares = self._path(track, len(found), float(fps))
             for number, square in enumerate(squares, start=first):
-                framed[number].append(square)
-        return framed
+                framed[number].append((max(seen[0] - number, number - seen[1], 0), square))
+        if self.faces == "largest":
+            # one face is held while the next is seen already: the one that was seen last, or will be soonest, counts
+            framed = [sorted(own, key=lambda one: one[0])[:1] for own in framed]
+        return [[square for _, square in own] for own in framed]
 
     def _tracks(self, found: Sequence[Sequence[Face]], fps: Fraction) -> list[Track]:
         return follow(found, self._hold(float(fps)), _MIN_FRAMES)

@@ -116,6 +116,18 @@ def test_a_lost_face_holds_and_then_the_whole_frame_counts():
     assert all(squares([*[here] * 10, *[gone] * 4, *[here] * 10]))
 
 
+def test_while_one_face_is_held_and_the_next_is_seen_there_is_one_square():
+    # the second comes four frames after the first has gone, far away; holds last five frames
+    places = [*[(40, 60)] * 10, *[None] * 4, *[(160, 60)] * 10]
+    found = squares([draw(*([place] if place else [])) for place in places])
+    assert [len(own) for own in found] == [1] * 24
+    xs = [own[0].x for own in found]
+    assert xs[:12] == pytest.approx([40] * 12, abs=1e-6)
+    assert xs[12:] == pytest.approx([160] * 12, abs=1e-6)
+    together = squares([draw(*([place] if place else [])) for place in places], faces="all")
+    assert max(len(own) for own in together) == 2
+
+
 def test_the_largest_face_or_all():
     frames = [draw((40, 50), (150, 60))] * 10
     frames = [np.where(np.arange(WIDTH)[None, :, None] > 155, np.uint8(40), frame) for frame in frames]
