@@ -197,8 +197,9 @@ def test_videos_no_longer_than_the_smallest_gap_give_no_pair(items, make_pairs, 
     assert both.locate(0) == (1, 0)
 
 
-def test_no_pair_crosses_a_cut_with_any_gap(items, make_pairs):
+def test_no_pair_crosses_a_cut_with_any_gap(items, store, make_pairs):
     cut = dataclasses.replace(items[0], cuts=(3,))
+    store.fill([cut], CPU)
     pairs = make_pairs(True, videos=[cut], gaps=[1, 2])
     seen = {
         (frame, frame + pairs.gap(0, frame, seed))
