@@ -106,6 +106,7 @@ def test_no_window_crosses_a_cut(videos, store, face11):
     first, second = videos.split("train")[:2]
     length = second.num_frames
     items = [dataclasses.replace(first, cuts=(3, 4)), second]
+    store.fill(items, torch.device("cpu"))
     windows = FrameWindows(items, store, Augmentation(48, face11), train=False, window=3)
     starts = [windows.locate(i) for i in range(len(windows))]
     inside = [0, *range(4, first.num_frames - 2)]
