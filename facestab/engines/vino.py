@@ -49,13 +49,25 @@ class OpenVinoKind:
         return run
 
 
+@cache
+def _core() -> Any:
+    """The one runtime of this process.
+
+    Each of them sets the stack on which signals are handled, and puts back what it found when it goes: of two, the
+    first to be made and to go leaves the second with a stack that is no longer there, and the next signal ends Python.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def _reader(path: Path, precision: str) -> Any:
     """The graph compiled for frames of a height and width, once for each."""
     try:
-        import openvino
+        import openvino  # noqa: F401
     except ImportError:
         raise FacestabError("openvino is not installed; pip install 'facestab[openvino]'") from None
-    core = openvino.Core()
+    core = _core()
     settings = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision], "INFERENCE_NUM_THREADS": torch.get_num_threads()}
 
     @cache

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 from contextlib import nullcontext
 
@@ -145,6 +146,27 @@ def test_a_runtime_that_is_not_installed_is_named(monkeypatch, net, tmp_path, mo
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(FacestabError, match=rf"{module} is not installed; pip install 'facestab\[{extra}\]'"):
         make(kind(str(tmp_path)), net)
+
+
+def test_a_signal_is_handled_after_networks_have_come_and_gone(tmp_path):
+    code = """
+import gc, os, signal, sys
+from contextlib import nullcontext
+import numpy as np
+import torch
+from facestab.engines.vino import OpenVinoKind
+from tests.tiny import tiny_net
+frames = np.zeros((1, 64, 64, 3), np.uint8)
+kind = OpenVinoKind(sys.argv[1])
+engines = [kind.make(tiny_net(3).eval(), frames, torch.device("cpu"), nullcontext) for _ in range(2)]
+for _ in range(2):
+    del engines[0]
+    gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout) == (0, "handled\n"), ended.stderr
 
 
 def test_an_unknown_precision_is_refused(tmp_path):
