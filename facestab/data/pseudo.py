@@ -3,28 +3,27 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from functools import cache
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from filelock import FileLock
 from rich.progress import Progress
-from torch import Tensor
 
-from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels, count_levels, encode
-from facestab.data.teacher import Place, Teacher
+from facestab.data.labelling import LabelWriter, teach
+from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels
+from facestab.data.teacher import Teacher
 from facestab.data.videos import VideoItem
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet
-from facestab.nets.inference import resize_frames, resize_labels
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import weights_hash
+from facestab.overlap import Behind
 from facestab.progress import progress_bars
 from facestab.video.label_video import read_labels
-from facestab.video.sink import VideoSink
 
 log = logging.getLogger(__name__)
 # raised when the same settings give other files than before
@@ -164,33 +163,15 @@ class PseudoLabelStore:
 
     def _label(self, item: VideoItem, path: Path, device: torch.device, bars: Progress) -> None:
         task = bars.add_task(item.id, total=item.num_frames, unit="frames")
-        pixels_KL = np.zeros((self.labels.num_classes, NUM_LEVELS), np.int64)
-        with item.open() as source, VideoSink(path, source.info.fps, codec="ffv1_rgb") as sink:
-            info = source.info
-            frames = (resize_frames(frame_HWC[None], self.size)[0] for frame_HWC in source.frames())
-            for probs_KHW in self._probabilities(item, frames, device):
-                self._check(len(probs_KHW))
-                encoded_3HW = resize_labels(encode(probs_KHW), info.height, info.width)
-                sink.write(encoded_3HW.transpose(1, 2, 0))
-                pixels_KL += count_levels(encoded_3HW, len(pixels_KL))
-                bars.advance(task)
+        with LabelWriter(path, item.info, self.labels.num_classes) as writer:
+            probs = teach(item, self.net, self.teacher, self.size, device, self.batch_size)
+            with closing(probs), Behind(writer.write, 2 * self.batch_size) as behind:
+                for probs_KHW in probs:
+                    behind.put(probs_KHW)
+                    bars.advance(task)
             # before the video appears, which is what says that the work is done
-            self._describe(item, path, pixels_KL)
+            self._describe(item, path, writer.pixels_KL)
         bars.remove_task(task)
-
-    def _probabilities(self, item: VideoItem, frames: Iterator[np.ndarray], device: torch.device) -> Iterator[Tensor]:
-        """Shot by shot."""
-        for start, stop in item.shots:
-            # the last one is as long as there are frames, whatever the index says
-            shot = islice(frames, stop - start) if stop < item.num_frames else frames
-            yield from self.teacher.probabilities(self.net, shot, Place(item.id, start), device, self.batch_size)
-
-    def _check(self, num_classes: int) -> None:
-        if num_classes != self.labels.num_classes:
-            raise FacestabError(
-                f"the image model tells {num_classes} classes apart, the label set has {self.labels.num_classes}; "
-                "choose the labels that the model was trained on"
-            )
 
     def _describe(self, item: VideoItem, path: Path, pixels_KL: np.ndarray) -> None:
         card = {"schema": SCHEMA, "video": str(item.path), "frames": item.num_frames, "model": self.model}

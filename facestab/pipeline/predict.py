@@ -39,12 +39,13 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         stage = ImageStage(net, card, **viewing)
     stage.framer = make_framer(config, net, stage.frame_size)
     stage.engine_kind = build(config.engine)
+    stage.overlap = config.inference.overlap
     videos = build(config.video)
     items = videos.split("all")
     result = STABILIZED if card.stage == "temporal" else IMAGE
     baseline = next((row for row in (CONTINUED, IMAGE) if row != result and row in stage.rows), None)
     plan = make_plan(config, folder, card.label_set, result, baseline, weights.get(RECURRENT))
-    inference = VideoInference(plan)
+    inference = VideoInference(plan, config.inference.overlap)
     open_run(folder, config, overrides)
     with make_loggers(config, folder) as loggers:
         trainer = make_trainer(config, folder, loggers, [inference])

@@ -59,12 +59,13 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     stage = make_stage(config, net, folder, loss, controls, weights)
     stage.framer = make_framer(config, image_net, config.size)
     stage.engine_kind = build(config.engine)
+    stage.overlap = config.inference.overlap
     videos: VideoSet = build(config.video)
     data = make_pairs(config, image_net)
     # the image model with the same further steps is the fairer baseline
     baseline = CONTINUED if CONTINUED in controls else IMAGE
     plan = make_plan(config, folder, stage.card.label_set, STABILIZED, baseline, weights.get(RECURRENT))
-    inference = VideoInference(plan)
+    inference = VideoInference(plan, config.inference.overlap)
     open_run(folder, config, overrides)
     settings = {key: config[key] for key in SETTINGS}
     with make_loggers(config, folder) as loggers:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -16,6 +17,7 @@ from torch import Tensor
 from facestab.engines.base import Engine
 from facestab.keys import FIXED_CROP
 from facestab.nets.inference import frame_batches, resize_frames
+from facestab.overlap import ahead
 from facestab.video.crop import Region, Square, around, crop, paste
 from facestab.video.source import VideoSource
 
@@ -85,8 +87,9 @@ def stream_video(
     backend: str = "auto",
     framer: VideoFramer | None = None,
     fixed_row: str | None = None,
+    overlap: int = 0,
 ) -> Iterator[FramePrediction]:
-    """Predictions for every frame, in order; no more than one batch is held.
+    """Predictions for every frame, in order; no more batches are held than overlap says.
 
     Args:
         engines: row name to a network that is ready to run.
@@ -97,28 +100,24 @@ def stream_video(
         backend: auto, decord or pyav.
         framer: finds squares in a first pass over the video; None: the networks see whole frames.
         fixed_row: with a framer that compares: the row whose network also sees one square that does not move.
+        overlap: batches that may be read ahead by a thread of their own.
     """
     framing = None if framer is None else _framing(framer, video, backend)
     region = None if framing is None else framing.region
-    with video.open(backend) as source:
-        if region is not None:
-            batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (math.prod(region.size) * len(engines))))
-        start = 0
-        for frames_NHWC in frame_batches(source.frames(), batch_size):
-            seen = None if framing is None else framing.squares[start : start + len(frames_NHWC)]
-            views = dict.fromkeys(engines, seen)
-            runs = {row: (engines[row], squares) for row, squares in views.items()}
-            if framing is not None and framing.compare_fixed and fixed_row is not None:
-                held = [] if framing.fixed is None else [framing.fixed]
-                runs[FIXED_CROP] = engines[fixed_row], [held] * len(frames_NHWC)
+    if region is not None:
+        batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (math.prod(region.size) * len(engines))))
+    with closing(ahead(_views(video, framing, backend, batch_size, size), overlap)) as batches:
+        for frames_NHWC, moving, fixed in batches:
+            runs = {row: (engine, moving) for row, engine in engines.items()}
+            if fixed is not None and fixed_row is not None:
+                runs[FIXED_CROP] = engines[fixed_row], fixed
             logits: dict[str, Tensor] = {}
             seconds: dict[str, float] = {}
-            for row, (engine, squares) in runs.items():
+            for row, (engine, view) in runs.items():
                 begin = _now(device)
-                logits[row] = _look(engine, frames_NHWC, squares, region, size)
-                seconds[row] = _now(device) - begin
-            yield FramePrediction(frames_NHWC, logits, seconds, seen, region)
-            start += len(frames_NHWC)
+                logits[row] = _look(engine, view, region)
+                seconds[row] = view.seconds + _now(device) - begin
+            yield FramePrediction(frames_NHWC, logits, seconds, moving.squares, region)
 
 
 class _Framing(NamedTuple):
@@ -137,32 +136,68 @@ def _framing(framer: VideoFramer, video: Video, backend: str) -> _Framing:
     return _Framing(region, squares, fixed, framer.compare_fixed)
 
 
-def _look(
-    engine: Engine,
-    frames_NHWC: np.ndarray,
-    squares: list[list[Square]] | None,
-    region: Region | None,
-    size: int,
-) -> Tensor:
+class _View(NamedTuple):
+    """What a network sees of N frames: squares of them, and whole frames where there are none.
+
+    Attributes:
+        squares: of every frame; None when all are seen whole.
+        crops_MSSC: every square, in the order of the frames.
+        frames_NHWC: those that are seen whole.
+        seconds: the time that it took.
+    """
+
+    squares: list[list[Square]] | None
+    crops_MSSC: np.ndarray | None
+    frames_NHWC: np.ndarray | None
+    seconds: float
+
+
+def _views(
+    video: Video, framing: _Framing | None, backend: str, batch_size: int, size: int
+) -> Iterator[tuple[np.ndarray, _View, _View | None]]:
+    """Batches of frames, what the rows see of them, and what they see where the square does not move, if one is."""
+    with video.open(backend) as source:
+        start = 0
+        for frames_NHWC in frame_batches(source.frames(), batch_size):
+            moving = None if framing is None else framing.squares[start : start + len(frames_NHWC)]
+            fixed = None
+            if framing is not None and framing.compare_fixed:
+                held = [] if framing.fixed is None else [framing.fixed]
+                fixed = _view(frames_NHWC, [held] * len(frames_NHWC), size)
+            yield frames_NHWC, _view(frames_NHWC, moving, size), fixed
+            start += len(frames_NHWC)
+
+
+def _view(frames_NHWC: np.ndarray, squares: list[list[Square]] | None, size: int) -> _View:
+    begin = time.perf_counter()
+    crops = [crop(frame, one, size) for frame, own in zip(frames_NHWC, squares or [], strict=False) for one in own]
+    whole = frames_NHWC if squares is None else frames_NHWC[[not own for own in squares]]
+    seen = resize_frames(whole, size) if len(whole) else None
+    return _View(squares, np.stack(crops) if crops else None, seen, time.perf_counter() - begin)
+
+
+def _look(engine: Engine, view: _View, region: Region | None) -> Tensor:
     """Logits of frames: as the network sees them whole, or those of squares laid back into the region."""
-    if squares is None or region is None:
-        return engine(resize_frames(frames_NHWC, size))
-    places = [(frame, square) for frame, own in enumerate(squares) for square in own]
-    whole = [frame for frame, own in enumerate(squares) if not own]
-    seen: dict[int, Tensor] = {}
-    if places:
-        crops = np.stack([crop(frames_NHWC[frame], square, size) for frame, square in places])
-        logits_MKSS = engine(crops)
-        for frame, own in enumerate(squares):
-            mine = [i for i, (other, _) in enumerate(places) if other == frame]
-            if mine:
-                seen[frame] = paste(logits_MKSS[mine], [region.moved(square) for square in own], *region.size)
-    if whole:
+    whole_NKHW = None if view.frames_NHWC is None else engine(view.frames_NHWC)
+    if view.squares is None or region is None:
+        assert whole_NKHW is not None
+        return whole_NKHW
+    logits_MKSS = None if view.crops_MSSC is None else engine(view.crops_MSSC)
+    if whole_NKHW is not None:
         # then the region is the whole frame
-        logits_MKHW = engine(resize_frames(frames_NHWC[whole], size))
-        large_MKHW = F.interpolate(logits_MKHW.log_softmax(1), region.size, mode="bilinear", align_corners=False)
-        seen |= dict(zip(whole, large_MKHW, strict=True))
-    return torch.stack([seen[frame] for frame in range(len(frames_NHWC))])
+        whole_NKHW = F.interpolate(whole_NKHW.log_softmax(1), region.size, mode="bilinear", align_corners=False)
+    frames, num_crops, num_whole = [], 0, 0
+    for own in view.squares:
+        if own:
+            assert logits_MKSS is not None
+            mine_MKSS = logits_MKSS[num_crops : num_crops + len(own)]
+            frames.append(paste(mine_MKSS, [region.moved(square) for square in own], *region.size))
+            num_crops += len(own)
+        else:
+            assert whole_NKHW is not None
+            frames.append(whole_NKHW[num_whole])
+            num_whole += 1
+    return torch.stack(frames)
 
 
 def _now(device: torch.device) -> float:

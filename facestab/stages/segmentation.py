@@ -63,6 +63,8 @@ class SegmentationStage(LightningModule):
         # what prediction runs the networks with
         self.engine_kind: EngineKind = TorchKind()
         self._engines: dict[str, Engine] = {}
+        # batches of a video that prediction reads ahead while the networks are at work
+        self.overlap = 0
 
     @property
     def rows(self) -> dict[str, SegNet]:
@@ -148,4 +150,5 @@ class SegmentationStage(LightningModule):
             device=self.device,
             framer=self.framer,
             fixed_row=list(self.rows)[-1],
+            overlap=self.overlap,
         )

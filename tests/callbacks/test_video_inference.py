@@ -16,7 +16,7 @@ from facestab.data.prediction import PredictionData
 from facestab.data.synthetic.sets import SyntheticVideos
 from facestab.data.videos import VideoItem
 from facestab.engines.eager import TorchKind
-from facestab.errors import VideoError
+from facestab.errors import SettingError, VideoError
 from facestab.evaluation.files import FileChoice
 from facestab.evaluation.video import EvaluationPlan
 from facestab.nets.weights import ModelCard
@@ -45,14 +45,22 @@ def stage(face11):
 
 
 def predict(
-    stage, items, folder, labels, batch=3, write=("labels", "overlay", "compare"), framer=None, measure_size=None
+    stage,
+    items,
+    folder,
+    labels,
+    batch=3,
+    write=("labels", "overlay", "compare"),
+    framer=None,
+    measure_size=None,
+    overlap=0,
 ):
     controls = {"frozen": FrozenFirst(), "ema_0.5": Ema(0.5)}
     files = FileChoice(write)
     plan = EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), files, measure_size)
-    callback = VideoInference(plan)
+    callback = VideoInference(plan, overlap)
     stage = ImageStage(stage.net, stage.card, frames_per_batch=batch)
-    stage.framer = framer
+    stage.framer, stage.overlap = framer, overlap
     trainer = Trainer(
         accelerator="cpu",
         callbacks=[callback],
@@ -70,6 +78,25 @@ def labels_by_hand(stage, item):
         frames = torch.from_numpy(np.stack(list(source.frames()))).permute(0, 3, 1, 2)
     with torch.inference_mode():
         return stage.net.eval()(frames).logits_BKHW
+
+
+def test_threads_change_nothing_that_comes_out(stage, items, face11, tmp_path):
+    found = {}
+    for overlap in (0, 2):
+        folder = tmp_path / str(overlap)
+        rows = predict(stage, items, folder, face11, batch=2, overlap=overlap).record()["metrics"]
+        values = {row: {key: v for key, v in keys.items() if not key.startswith("time/")} for row, keys in rows.items()}
+        files = {
+            p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.suffix in (".mkv", ".csv")
+        }
+        found[overlap] = values, files
+    assert found[0][1] == found[2][1]
+    assert found[0][0] == found[2][0]
+
+
+def test_an_overlap_below_0_is_refused(stage, items, face11, tmp_path):
+    with pytest.raises(SettingError, match=r"inference\.overlap must be at least 0, got -1"):
+        predict(stage, items, tmp_path, face11, overlap=-1)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 16])
@@ -113,7 +140,8 @@ def test_only_the_chosen_files_are_written(stage, items, face11, tmp_path):
     assert sorted(path.name for path in (tmp_path / "videos" / items[0].id).iterdir()) == ["frames.csv", "overlay.mp4"]
 
 
-def test_a_video_that_breaks_in_the_middle_leaves_no_files(stage, items, face11, tmp_path):
+@pytest.mark.parametrize("overlap", [0, 2])
+def test_a_video_that_breaks_in_the_middle_leaves_no_files(stage, items, face11, tmp_path, overlap):
     frames = tmp_path / "frames"
     frames.mkdir()
     with open_video(items[0].path) as source:
@@ -122,7 +150,7 @@ def test_a_video_that_breaks_in_the_middle_leaves_no_files(stage, items, face11,
     (frames / "5.png").write_bytes(b"no picture")
     info = dataclasses.replace(items[0].info, path=frames, codec="frames", fps=Fraction(25))
     with pytest.raises(VideoError, match=r"5\.png"):
-        predict(stage, [VideoItem("broken", info)], tmp_path, face11, batch=2)
+        predict(stage, [VideoItem("broken", info)], tmp_path, face11, batch=2, overlap=overlap)
     assert not [path for path in (tmp_path / "videos").rglob("*") if path.is_file()]
 
 

@@ -1,0 +1,224 @@
+"""What prediction and labelling take beyond the network: ratios of one run, measured in turn.
+
+Usage, in the checkout: python experiments/bench/prediction.py [--rounds 3] [--output prediction.json]
+
+An H.264 clip of 160 frames of 256 x 256 goes through `unet_resnet18`, trained for some steps on the clip's own labels:
+forward passes alone over frames in memory, prediction from the file to labels.mkv, overlay.mp4 and flow-free metrics,
+labelling from the file to the label store, and a plain script as one would write it with segmentation_models_pytorch
+and OpenCV.
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from lightning import Trainer
+from turns import arguments, clip, configuration, ratios, spread, take_turns, write
+
+from facestab.build import build
+from facestab.callbacks.video_inference import VideoInference
+from facestab.data.prediction import PredictionData
+from facestab.data.pseudo import PseudoLabelStore
+from facestab.data.teacher import FrameTeacher
+from facestab.data.videos import VideoItem
+from facestab.engines.base import Engine, EngineKind
+from facestab.evaluation.files import FileChoice
+from facestab.evaluation.video import EvaluationPlan
+from facestab.nets.segnet import SegNet
+from facestab.nets.weights import ModelCard
+from facestab.stages.image import ImageStage
+from facestab.video.sink import VideoSink
+from facestab.video.source import open_video
+
+SIZE, NUM_FRAMES, BATCH, TRAINING_STEPS = 256, 160, 8, 40
+AGREEMENT = 0.999
+CPU = torch.device("cpu")
+PREDICT = ["stage=predict", "ckpt=x", "video.source=x"]
+ENGINES = {
+    "torch": ["engine=torch"],
+    "onnxruntime": ["engine=onnxruntime"],
+    "openvino": ["engine=openvino"],
+    "openvino bfloat16": ["engine=openvino", "engine.precision=bfloat16"],
+}
+EAGER = "eager, float32, channels first"
+
+
+def train(net: SegNet, frames_THWC: np.ndarray, labels_THW: np.ndarray) -> None:
+    """Some steps on the clip's own labels: masks as smooth as those of a network in use."""
+    generator = np.random.default_rng(0)
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
+    net.train()
+    for _ in range(TRAINING_STEPS):
+        chosen = generator.integers(0, len(frames_THWC), 4)
+        images_BCHW = torch.from_numpy(frames_THWC[chosen]).permute(0, 3, 1, 2)
+        target_BHW = torch.from_numpy(labels_THW[chosen]).long()
+        loss = torch.nn.functional.cross_entropy(net(images_BCHW).logits_BKHW, target_BHW)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    net.eval()
+
+
+def forward(engine: Engine, frames_THWC: np.ndarray) -> Callable[[], int]:
+    """The network alone, on frames in memory."""
+
+    def work() -> int:
+        with torch.inference_mode():
+            for first in range(0, len(frames_THWC), BATCH):
+                engine(frames_THWC[first : first + BATCH])
+        return len(frames_THWC)
+
+    return work
+
+
+def eager(net: SegNet) -> Engine:
+    """The network as torch runs it when nobody asks for anything else."""
+
+    def run(frames_NHWC: np.ndarray) -> torch.Tensor:
+        return net(torch.from_numpy(frames_NHWC).permute(0, 3, 1, 2).contiguous()).logits_BKHW
+
+    return run
+
+
+def predicting(net: SegNet, card: ModelCard, item: VideoItem, kind: EngineKind, folder: Path) -> Callable[[], int]:
+    """stage=predict, without flow and smoothers."""
+    plan = EvaluationPlan(folder, card.label_set, "image", None, {}, None, FileChoice(["labels", "overlay"]))
+
+    def work() -> int:
+        stage = ImageStage(net, card, frames_per_batch=BATCH)
+        stage.engine_kind, stage.overlap = kind, 2
+        trainer = Trainer(
+            accelerator="cpu",
+            callbacks=[VideoInference(plan, overlap=2)],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=folder,
+        )
+        trainer.predict(stage, datamodule=PredictionData([item]), return_predictions=False)
+        return item.num_frames
+
+    return work
+
+
+def labelling(net: SegNet, card: ModelCard, item: VideoItem, folder: Path) -> Callable[[], int]:
+    """stage=label with the image model alone as the teacher."""
+
+    def work() -> int:
+        with tempfile.TemporaryDirectory(dir=folder) as root:
+            labels = card.label_set
+            store = PseudoLabelStore(root, net, SIZE, FrameTeacher(labels), labels, batch_size=BATCH)
+            store.fill([item], CPU)
+        return item.num_frames
+
+    return work
+
+
+def script(net: SegNet, path: Path, palette_lut: np.ndarray, folder: Path) -> Callable[[], int]:
+    """A plain loop: one frame after the other, label images as PNG files and an overlay."""
+    folder.mkdir()
+
+    def work() -> int:
+        reader = cv2.VideoCapture(str(path))
+        fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+        writer = cv2.VideoWriter(str(folder / "overlay.mp4"), fourcc, reader.get(cv2.CAP_PROP_FPS), (SIZE, SIZE))
+        count = 0
+        with torch.no_grad():
+            while True:
+                found, frame_bgr = reader.read()
+                if not found:
+                    break
+                frame_HWC = cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB)
+                image_1CHW = torch.from_numpy(frame_HWC).permute(2, 0, 1)[None].contiguous()
+                labels_HW = net(image_1CHW).logits_BKHW.argmax(1)[0].numpy().astype(np.uint8)
+                cv2.imwrite(str(folder / f"{count:06d}.png"), labels_HW)
+                colour = cv2.cvtColor(palette_lut[labels_HW], cv2.COLOR_RGB2BGR)
+                writer.write(cv2.addWeighted(frame_bgr, 0.5, colour, 0.5, 0))
+                count += 1
+        writer.release()
+        return count
+
+    return work
+
+
+def best_of(engines: Mapping[str, Engine], agreement: Mapping[str, float], frames_THWC: np.ndarray) -> str:
+    """The fastest engine that gives the same labels."""
+    works = {engine: forward(run, frames_THWC[: 4 * BATCH]) for engine, run in engines.items() if engine in ENGINES}
+    [once] = take_turns(works, 1)
+    return min((engine for engine in works if agreement[engine] >= AGREEMENT), key=lambda engine: once[engine])
+
+
+def agreements(engines: Mapping[str, Engine], frames_THWC: np.ndarray) -> dict[str, float]:
+    """Share of the pixels whose label is that of the eager network."""
+    labels = {}
+    with torch.inference_mode():
+        for engine, run in engines.items():
+            parts = [run(frames_THWC[first : first + BATCH]).argmax(1) for first in range(0, len(frames_THWC), BATCH)]
+            labels[engine] = torch.cat(parts)
+    return {engine: float((found == labels[EAGER]).float().mean()) for engine, found in labels.items()}
+
+
+def main() -> None:
+    """The command line."""
+    chosen = arguments(__doc__, 3, Path(__file__).with_name("prediction.json"))
+    logging.getLogger("lightning").setLevel(logging.ERROR)
+    config = configuration("stage=image", "net=unet_resnet18")
+    torch.manual_seed(0)
+    net, plain, labels = build(config.net), build(config.net).eval(), build(config.labels)
+    frames_THWC, truth_THW = clip(SIZE, NUM_FRAMES)
+    train(net, frames_THWC, truth_THW)
+    # a stage lays its network's weights out anew
+    plain.load_state_dict(net.state_dict())
+    card = ModelCard("image", {}, labels.to_dict(), SIZE)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        with VideoSink(root / "clip.mp4", Fraction(25), codec="h264") as sink:
+            for frame_HWC in frames_THWC:
+                sink.write(frame_HWC)
+        item = VideoItem("clip", open_video(root / "clip.mp4").info)
+        kinds: dict[str, EngineKind] = {}
+        engines: dict[str, Engine] = {EAGER: eager(plain)}
+        ImageStage(net, card)
+        for engine, overrides in ENGINES.items():
+            kinds[engine] = build(configuration(*PREDICT, f"paths.cache={root}", *overrides).engine)
+            engines[engine] = kinds[engine].make(net, frames_THWC[:BATCH], CPU, nullcontext)
+        agreement = agreements(engines, frames_THWC)
+        best = best_of(engines, agreement, frames_THWC)
+        works = {f"forward, {engine}": forward(run, frames_THWC) for engine, run in engines.items()}
+        for engine in dict.fromkeys(("torch", best)):
+            works[f"prediction, {engine}"] = predicting(net, card, item, kinds[engine], root / engine)
+        works["labelling, torch"] = labelling(net, card, item, root)
+        works["plain script"] = script(plain, item.path, labels.palette_lut, root / "script")
+        rounds = take_turns(works, chosen.rounds)
+    report(rounds, agreement, best, chosen.output)
+
+
+def report(rounds: list[dict[str, float]], agreement: dict[str, float], best: str, output: Path) -> None:
+    """Print ms per frame and ratios as median [lowest, highest] over the rounds, and write them down."""
+    print(f"{SIZE} x {SIZE}, {torch.get_num_threads()} threads, {len(rounds)} rounds: median [lowest, highest]")
+    for name in rounds[0]:
+        same = agreement.get(name.removeprefix("forward, "))
+        note = f", {100 * same:.2f}% of the labels of {EAGER}" if same is not None else ""
+        print(f"{name:>40}: {spread(1000 * one[name] for one in rounds)} ms/frame{note}")
+    wanted = {
+        f"{best} / {EAGER}, frames per second": (f"forward, {EAGER}", f"forward, {best}"),
+        "prediction / bare forward, torch": ("forward, torch", "prediction, torch"),
+        f"prediction / bare forward, {best}": (f"forward, {best}", f"prediction, {best}"),
+        "labelling / bare forward, torch": ("forward, torch", "labelling, torch"),
+        "prediction with torch / plain script": ("plain script", "prediction, torch"),
+        f"prediction with {best} / plain script": ("plain script", f"prediction, {best}"),
+    }
+    found = {name: ratios(rounds, *pair) for name, pair in wanted.items()}
+    for name, values in found.items():
+        print(f"{name}: {spread(values)}")
+    write(output, {"size": SIZE, "frames": NUM_FRAMES, "agreement": agreement, "rounds": rounds, "ratios": found})
+
+
+if __name__ == "__main__":
+    main()
