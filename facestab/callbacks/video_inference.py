@@ -17,6 +17,7 @@ from facestab.errors import SettingError, VideoError
 from facestab.evaluation.result import VideoResult
 from facestab.evaluation.summary import video_record
 from facestab.evaluation.video import EvaluationPlan, VideoEvaluation
+from facestab.nets.inference import argmax_labels
 from facestab.overlap import Behind
 from facestab.progress import progress_bars
 from facestab.stages.prediction import FramePrediction
@@ -113,18 +114,28 @@ class VideoInference(BasePredictionWriter):
 
 @torch.inference_mode()
 def _add(evaluation: VideoEvaluation, step: FramePrediction, truths: Iterator[np.ndarray] | None) -> None:
+    plan = evaluation.plan
     truth_NHW = np.stack(list(islice(truths, len(step.frames_NHWC)))) if truths is not None else None
+    sure = list(step.logits) if plan.probabilities else [plan.smoothed] if plan.controls else []
     start = time.perf_counter()
-    probs = {row: logits_NKHW.softmax(1).cpu() for row, logits_NKHW in step.logits.items()}
-    softmax_seconds = (time.perf_counter() - start) / len(probs)
+    # softmax costs as much as argmax, and what it gives is a hundred times as large
+    probs = {row: step.logits[row].softmax(1).cpu() for row in sure}
+    softmax_seconds = (time.perf_counter() - start) / max(len(probs), 1)
+    labels, seconds = {}, dict(step.seconds)
+    if not plan.probabilities:
+        for row, logits_NKHW in step.logits.items():
+            start = time.perf_counter()
+            labels[row] = argmax_labels(logits_NKHW)
+            seconds[row] += time.perf_counter() - start
     squares = None
     if step.squares is not None:
         squares = [[(square.x, square.y, square.side) for square in own] for own in step.squares]
     evaluation.add(
         step.frames_NHWC,
         probs,
-        step.seconds,
+        seconds,
         truth_NHW,
+        labels=labels,
         softmax_seconds=softmax_seconds,
         squares=squares,
         region=step.region,

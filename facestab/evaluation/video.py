@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class EvaluationPlan:
         flow: for what is measured along the motion; None leaves it out.
         files: which files to write.
         measure_size: pixels of the shorter side at which larger videos are measured; None: as they are.
+        probabilities: whether to measure them, too: how sure the networks are, and how steady that is.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class EvaluationPlan:
     flow: FlowBackend | None
     files: FileChoice
     measure_size: int | None = None
+    probabilities: bool = True
 
     @property
     def smoothed(self) -> str:
@@ -118,11 +120,11 @@ class VideoEvaluation:
 
         Args:
             frames_NHWC: uint8 RGB; None when the video is not at hand.
-            probs: row name to probabilities (N, K, h, w), at any size.
-            seconds: row name to the time that its probabilities took.
+            probs: row name to probabilities (N, K, h, w), at any size. Where there are smoothers, theirs is among them.
+            seconds: row name to the time that its probabilities, or else its labels, took.
             truth_NHW: uint8 true labels at frame size, when there are any.
-            labels: row name to uint8 ids (N, H, W), for rows whose masks are given; their probabilities are made up
-                and are not measured.
+            labels: row name to uint8 ids (N, h, w), at any size, for rows whose labels are known; if they have
+                probabilities, too, those are for the smoothers and are not measured.
             softmax_seconds: the time that the probabilities took beyond the logits; only smoothers need them.
             squares: centre and side of what the network saw of every frame; None for whole frames.
             region: what the probabilities cover, the same for all frames of the video; None for whole frames.
@@ -130,20 +132,23 @@ class VideoEvaluation:
         self._region, self._meter.region = region, self._measure.region(region)
         self._squares.extend(map(list, squares or ()))
         given = labels or {}
-        count = len(next(iter(probs.values())))
+        rows: dict[str, Sized] = {**probs, **given}
+        count = len(next(iter(rows.values())))
         first = self.result.num_frames
         frames = None
         if frames_NHWC is not None:
             frames = [VideoFrame(self.result.id, first + i, frame) for i, frame in enumerate(frames_NHWC)]
-        for row, row_probs in probs.items():
+        for row in rows:
             start = time.perf_counter()
-            own = given[row] if row in given else self._labels(row_probs)
-            self._add_seconds(row, seconds.get(row, 0.0) + (0.0 if row in given else time.perf_counter() - start))
-            self._alignment.push(row, own, None if row in given else row_probs)
+            own = self._sized(given[row]) if row in given else self._labels(probs[row])
+            if row in seconds:
+                self._add_seconds(row, seconds[row] + time.perf_counter() - start)
+            self._alignment.push(row, own, None if row in given else probs[row])
         if truth_NHW is not None:
             self._alignment.push(TRUTH, truth_NHW, None)
-        network = seconds.get(self.plan.smoothed, 0.0) + softmax_seconds
-        self._smooth(frames, probs[self.plan.smoothed], network, bool(given))
+        if self.plan.controls:
+            network = seconds.get(self.plan.smoothed, 0.0) + softmax_seconds
+            self._smooth(frames, probs[self.plan.smoothed], network, bool(given))
         self._alignment.push_frames(frames, count)
         self.result.num_frames += count
         self._emit(self._alignment.ready())
@@ -199,10 +204,13 @@ class VideoEvaluation:
         """Ids at frame size."""
         if not len(probs_NKHW):
             return np.zeros((0, *self.result.size), np.uint8)
+        return self._sized(argmax_labels(probs_NKHW))
+
+    def _sized(self, labels_NHW: np.ndarray) -> np.ndarray:
         if self._region is None:
-            return resize_labels(argmax_labels(probs_NKHW), *self.result.size)
-        whole_NHW = np.zeros((len(probs_NKHW), *self.result.size), np.uint8)
-        for whole_HW, part_HW in zip(whole_NHW, argmax_labels(probs_NKHW), strict=True):
+            return resize_labels(labels_NHW, *self.result.size)
+        whole_NHW = np.zeros((len(labels_NHW), *self.result.size), np.uint8)
+        for whole_HW, part_HW in zip(whole_NHW, labels_NHW, strict=True):
             self._region.of(whole_HW)[:] = part_HW
         return whole_NHW
 

@@ -13,12 +13,16 @@ from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
 from facestab.errors import FacestabError
+from facestab.evaluation.tables import CLASSES_NAME, VIDEOS_NAME
 from facestab.record import RECORD_NAME, read_record
 
 log = logging.getLogger(__name__)
 WEIGHTS_NAME = "weights.safetensors"
-# what a run writes besides its record; removed when it starts over
-PRODUCTS = ("checkpoints", "videos", WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "run.log", "wandb")
+# what a run writes; removed when it starts over, first of all the record that says it is finished
+PRODUCTS = (
+    *(RECORD_NAME, VIDEOS_NAME, CLASSES_NAME, "checkpoints", "videos"),
+    *(WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "run.log", "wandb"),
+)
 # settings that change where, how fast and in which colours, not what
 INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar", "palette"}
 # raised when the same configuration gives another result than before

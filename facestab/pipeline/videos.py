@@ -54,7 +54,7 @@ def make_plan(
     largest = wanted.measure_size
     if largest is not None and largest < 16:
         raise SettingError(f"inference.measure_size must be at least 16 pixels, or null, got {largest}")
-    return EvaluationPlan(folder, labels, result, baseline, controls, flow, files, largest)
+    return EvaluationPlan(folder, labels, result, baseline, controls, flow, files, largest, wanted.probabilities)
 
 
 def wants_recurrent(config: DictConfig) -> bool:

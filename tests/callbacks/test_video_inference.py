@@ -54,10 +54,11 @@ def predict(
     framer=None,
     measure_size=None,
     overlap=0,
+    probabilities=True,
 ):
     controls = {"frozen": FrozenFirst(), "ema_0.5": Ema(0.5)}
     files = FileChoice(write)
-    plan = EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), files, measure_size)
+    plan = EvaluationPlan(folder, labels, "image", None, controls, DisFlow("fast"), files, measure_size, probabilities)
     callback = VideoInference(plan, overlap)
     stage = ImageStage(stage.net, stage.card, frames_per_batch=batch)
     stage.framer, stage.overlap = framer, overlap
@@ -92,6 +93,19 @@ def test_threads_change_nothing_that_comes_out(stage, items, face11, tmp_path):
         found[overlap] = values, files
     assert found[0][1] == found[2][1]
     assert found[0][0] == found[2][0]
+
+
+def test_without_probabilities_the_labels_are_the_same_and_what_needs_them_is_left_out(stage, items, face11, tmp_path):
+    rows = {
+        wanted: predict(stage, items, tmp_path / str(wanted), face11, probabilities=wanted).record()["metrics"]
+        for wanted in (True, False)
+    }
+    for row in ("image", "ema_0.5"):
+        left_out = {key for key in rows[True][row] if key not in rows[False][row]}
+        assert left_out
+        assert all(key.startswith(("confidence/", "flicker/prob_tv", "flicker/dtssd")) for key in left_out)
+        assert all(v == rows[True][row][k] for k, v in rows[False][row].items() if not k.startswith("time/"))
+        assert rows[False][row]["time/ms_per_frame"] > 0
 
 
 def test_an_overlap_below_0_is_refused(stage, items, face11, tmp_path):
