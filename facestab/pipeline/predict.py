@@ -16,17 +16,22 @@ from facestab.pipeline.controls import TITLES
 from facestab.pipeline.folder import open_run
 from facestab.pipeline.framing import make_framer
 from facestab.pipeline.recurrent import RECURRENT
+from facestab.pipeline.stream import run_stream
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
 from facestab.pipeline.videos import finish, log_videos, make_plan
 from facestab.stages.image import ImageStage
 from facestab.stages.segmentation import SegmentationStage
 from facestab.stages.temporal import TemporalStage
+from facestab.video.live import is_live
 
 log = logging.getLogger(__name__)
 
 
 def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Write label, overlay and comparison videos, and metrics, for every video of a source."""
+    if is_live(config.video.get("source")):
+        run_stream(config, folder, overrides)
+        return
     path = Path(config.ckpt)
     net, card = load_any(path, config.allow_targets)
     weights = _control_weights(path, card)

@@ -137,7 +137,7 @@ class VideoSink:
             raise self._failure(error) from error
 
     def _encode(self, frame: np.ndarray) -> None:
-        picture = _even(frame) if "420" in self._settings.pixel_format else np.ascontiguousarray(frame)
+        picture = even(frame) if "420" in self._settings.pixel_format else np.ascontiguousarray(frame)
         if self._container is None or self._stream is None:
             self._container, self._stream = self._open(*picture.shape[:2])
             self._shape = frame.shape
@@ -211,7 +211,7 @@ class VideoSink:
             self._discard()
 
 
-def _even(frame_HWC: np.ndarray) -> np.ndarray:
+def even(frame_HWC: np.ndarray) -> np.ndarray:
     """The frame with its last row and column repeated where height and width are odd."""
     height, width = frame_HWC.shape[:2]
     if not (height % 2 or width % 2):

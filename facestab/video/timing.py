@@ -1,5 +1,6 @@
 """When the frames of a video are shown, and what is heard with them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,7 @@ class Timing:
     """
 
     fps: Fraction
-    times: tuple[Fraction, ...] = ()
+    times: Sequence[Fraction] = ()
     audio: Path | None = None
 
 
