@@ -15,7 +15,7 @@ PATHS = ("still", "one_euro", "raw")
 # a face that is seen in fewer frames is taken for a mistake
 _MIN_FRAMES = 3
 # detections of so many seconds are believed together; a face changes its size more slowly than its place
-_PLACE_WINDOW_S, _SIDE_WINDOW_S = 1.0, 2.0
+PLACE_WINDOW_S, SIDE_WINDOW_S = 1.0, 2.0
 # detections before and after one that say how large the face is, and the log of the factor by which it may differ
 _AROUND, _LARGEST_JUMP = 7, 0.3
 
@@ -85,9 +85,7 @@ class Framer:
 
         None when there is no face.
         """
-        places = [
-            self._place(face) for track in largest_only(self._tracks(found, fps)) for face in track.faces.values()
-        ]
+        places = [self.place(face) for track in largest_only(self._tracks(found, fps)) for face in track.faces.values()]
         if not places:
             return None
         # a few detections may be wrong, and a face that dashes aside once may be cut
@@ -118,13 +116,14 @@ class Framer:
         return [[square for _, square in own] for own in framed]
 
     def _tracks(self, found: Sequence[Sequence[Face]], fps: Fraction) -> list[Track]:
-        return follow(found, self._hold(float(fps)), _MIN_FRAMES)
+        return follow(found, self.hold(float(fps)), _MIN_FRAMES)
 
-    def _hold(self, fps: float) -> int:
+    def hold(self, fps: float) -> int:
+        """Frames for which the last place holds."""
         return max(self.every - 1, round(self.hold_s * fps))
 
-    def _place(self, face: Face) -> tuple[float, float, float]:
-        """Centre and side of the square of a face."""
+    def place(self, face: Face) -> tuple[float, float, float]:
+        """Centre and side of the square of a face, before anything is smoothed."""
         width, height = face.right - face.left, face.bottom - face.top
         # a box's edges count pixels from 0, centres of pixels from 0.5
         x, y = (face.left + face.right - 1) / 2, (face.top + face.bottom - 1) / 2
@@ -133,27 +132,32 @@ class Framer:
     def _path(self, track: Track, num_frames: int, fps: float) -> tuple[int, list[Square]]:
         """The first frame and the squares from there on: as long as the face is seen, and a little beyond."""
         numbers = sorted(track.faces)
-        hold = self._hold(fps)
+        hold = self.hold(fps)
         first, last = max(0, numbers[0] - hold), min(num_frames - 1, numbers[-1] + hold)
-        measured = np.array([self._place(track.faces[number]) for number in numbers])
+        measured = np.array([self.place(track.faces[number]) for number in numbers])
         trusted = _of_steady_size(measured[:, 2])
         numbers, measured = np.array(numbers)[trusted], measured[trusted]
         times = np.arange(first, last + 1)
         # between detections in a straight line, beyond the first and the last as they are
         path = np.stack([np.interp(times, numbers, values) for values in measured.T])
         unit = float(np.median(path[2]))
-        x, y = (unit * self._smooth(values / unit, self.tolerance, fps, _PLACE_WINDOW_S) for values in path[:2])
-        sides = np.exp(self._smooth(np.log(path[2]), 2 * self.tolerance, fps, _SIDE_WINDOW_S))
+        x, y = (unit * self._smooth(values / unit, self.tolerance, fps, PLACE_WINDOW_S) for values in path[:2])
+        sides = np.exp(self._smooth(np.log(path[2]), 2 * self.tolerance, fps, SIDE_WINDOW_S))
         return first, [Square(*map(float, place)) for place in zip(x, y, sides, strict=True)]
 
     def _smooth(self, path_T: np.ndarray, tolerance: float, fps: float, window_s: float) -> np.ndarray:
-        window = 2 * round(window_s * fps / 2) + 1
+        window = median_window(window_s, fps)
         if self.path == "still":
             return still_path(path_T, tolerance, window)
         if self.path == "one_euro":
             smooth = OneEuro(fps, tolerance, window)
             return np.array([smooth(value) for value in path_T])
         return path_T
+
+
+def median_window(seconds: float, fps: float) -> int:
+    """Frames whose detections are believed together, an odd number."""
+    return 2 * round(seconds * fps / 2) + 1
 
 
 def _of_steady_size(side_N: np.ndarray) -> np.ndarray:

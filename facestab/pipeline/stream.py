@@ -17,6 +17,7 @@ from lightning.fabric import Fabric
 from omegaconf import DictConfig
 
 from facestab.build import build
+from facestab.data.live_framing import LiveFramer
 from facestab.engines.base import Engine
 from facestab.engines.onnx_net import load_any
 from facestab.errors import SettingError, VideoError
@@ -28,6 +29,7 @@ from facestab.pipeline.folder import open_run
 from facestab.pipeline.framing import make_framer
 from facestab.pipeline.trainer import make_loggers
 from facestab.pipeline.videos import finish, log_videos, make_plan
+from facestab.video.crop import Square, around, crop, paste
 from facestab.video.live import LastTime, LiveFrame, LiveSource, Newest
 from facestab.video.live_sink import LiveSink
 from facestab.video.overlay import overlay
@@ -43,8 +45,7 @@ def run_stream(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     path = Path(config.ckpt)
     net, card = load_any(path, config.allow_targets)
     size = config.size or card.size
-    if make_framer(config, net, size) is not None:
-        raise SettingError("detector: a stream is seen whole, faces are not looked for in it; use detector=none")
+    framer = make_framer(config, net, size)
     row = STABILIZED if card.stage == "temporal" else IMAGE
     seconds = config.stream.seconds
     if seconds is not None and not seconds > 0:
@@ -61,11 +62,14 @@ def run_stream(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     if first is None:
         raise VideoError(f"{source.name}: no frame came")
     # a camera goes on while the engine is made ready, which says nothing about what comes then
-    engine = build(config.engine).make(net, resize_frames(first.pixels_HWC[None], size), fabric.device, fabric.autocast)
+    square = None if framer is None else LiveFramer(framer, float(source.fps))(first.pixels_HWC)
+    seen_1HWC = _seen(first.pixels_HWC, square, size)
+    engine = build(config.engine).make(net, seen_1HWC, fabric.device, fabric.autocast)
     open_run(folder, config, overrides)
     with make_loggers(config, folder) as loggers, ended_by_signals(newest):
         log.info("%s: %s frames a second, into %s; Ctrl-C ends it", source.name, float(source.fps), folder)
-        stream = Stream(plan, row, engine, size, source, newest, config.stream.output)
+        live = None if framer is None else LiveFramer(framer, float(source.fps))
+        stream = Stream(plan, row, engine, size, source, newest, config.stream.output, live)
         result = stream.run(first, frames, seconds)
         record = {"stage": "predict", "ckpt": str(path), "size": size, "flow": "none"}
         record |= {"labels": card.label_set.to_dict(), **video_record([result], row, None), "stream": stream.summary()}
@@ -96,6 +100,7 @@ class Stream:
         source: where the frames come from.
         newest: the frames.
         output: a named pipe or file that gets the overlay as it is made.
+        framer: finds the square that the network sees; None: it sees whole frames.
     """
 
     def __init__(
@@ -107,6 +112,7 @@ class Stream:
         source: LiveSource,
         newest: Newest,
         output: str | None,
+        framer: LiveFramer | None,
     ) -> None:
         self.plan = plan
         self.row = row
@@ -115,6 +121,7 @@ class Stream:
         self.source = source
         self.newest = newest
         self.output = output
+        self.framer = framer
         self.latencies = array("f")
         self.begin = self.end = 0.0
 
@@ -135,12 +142,19 @@ class Stream:
                 at = max(Fraction(frame.arrived - self.begin).limit_denominator(90000), previous + _STEP)
                 times.add(at)
                 previous = at
-                labels_1HW = self._label(frame.pixels_HWC)
+                square = None if self.framer is None else self.framer(frame.pixels_HWC)
+                labels_HW = self._label(frame.pixels_HWC, square)
                 if self.output is not None:
-                    sink.write(overlay(frame.pixels_HWC, labels_1HW[0], self.plan.labels))
+                    sink.write(overlay(frame.pixels_HWC, labels_HW, self.plan.labels))
                 took = time.perf_counter() - frame.arrived
                 self.latencies.append(took)
-                evaluation.add(frame.pixels_HWC[None], {}, {self.row: took}, labels={self.row: labels_1HW})
+                evaluation.add(
+                    frame.pixels_HWC[None],
+                    {},
+                    {self.row: took},
+                    labels={self.row: labels_HW[None]},
+                    squares=None if square is None else [[(square.x, square.y, square.side)]],
+                )
                 if seconds is not None and time.perf_counter() - self.begin > seconds:
                     self.newest.stop()
                 frame = next(frames, None)
@@ -148,9 +162,17 @@ class Stream:
             return evaluation.finish()
 
     @torch.inference_mode()
-    def _label(self, pixels_HWC: np.ndarray) -> np.ndarray:
-        logits_1KHW = self.engine(resize_frames(pixels_HWC[None], self.size))
-        return resize_labels(argmax_labels(logits_1KHW), *pixels_HWC.shape[:2])
+    def _label(self, pixels_HWC: np.ndarray, square: Square | None) -> np.ndarray:
+        height, width = pixels_HWC.shape[:2]
+        logits_1KHW = self.engine(_seen(pixels_HWC, square, self.size))
+        if square is None:
+            labels_HW: np.ndarray = resize_labels(argmax_labels(logits_1KHW), height, width)[0]
+            return labels_HW
+        region = around([[square]], height, width)
+        logits_KHW = paste(logits_1KHW, [region.moved(square)], *region.size)
+        labels_HW = np.zeros((height, width), np.uint8)
+        region.of(labels_HW)[:] = argmax_labels(logits_KHW[None])[0]
+        return labels_HW
 
     def summary(self) -> dict[str, Any]:
         """Frames that came, were labelled and were left out; milliseconds from a frame's arrival to its labels."""
@@ -164,6 +186,13 @@ class Stream:
             "latency_p50_ms": p50,
             "latency_p95_ms": p95,
         }
+
+
+def _seen(pixels_HWC: np.ndarray, square: Square | None, size: int) -> np.ndarray:
+    """The frame as the network sees it, uint8 (1, h, w, 3)."""
+    if square is None:
+        return resize_frames(pixels_HWC[None], size)
+    return crop(pixels_HWC, square, size)[None]
 
 
 def described(summary: Mapping[str, Any]) -> str:
