@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-quick bench lint format build clean
+.PHONY: help env demo test test-quick bench bench-full lint format build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +29,11 @@ test: env lint ## every test
 test-quick: env ## the tests that need seconds
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
 
-bench: env ## what measuring and the label store cost, as ratios of one run, and how still a crop is
+bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: ten minutes
+	$(BIN)/python experiments/bench/prediction.py
+	$(BIN)/python experiments/bench/training.py
+
+bench-full: bench ## and what measuring and the label store cost, and how still a crop is
 	$(BIN)/python experiments/bench/metrics.py
 	$(BIN)/python experiments/bench/label_store.py
 	$(BIN)/python experiments/bench/crop_jitter.py

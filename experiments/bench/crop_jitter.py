@@ -12,11 +12,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from skimage import data
+from turns import configuration
 
-from facestab.build import build, conf_dir
+from facestab.build import build
 from facestab.data.framing import PATHS, Framer
 
 NUM_FRAMES, FPS = 100, Fraction(25)
@@ -34,9 +33,8 @@ def noisy(noise: float) -> list[np.ndarray]:
 
 def make_framer(path: str) -> Framer:
     """The LBP cascade as configured, on every frame."""
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
-        overrides = ["stage=predict", "detector=lbp", f"detector.path={path}", "detector.every=1", "name=bench"]
-        framer: Framer = build(compose("config", overrides=overrides).detector)
+    config = configuration("stage=predict", "detector=lbp", f"detector.path={path}", "detector.every=1")
+    framer: Framer = build(config.detector)
     return framer
 
 
@@ -46,7 +44,6 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=8.0, help="standard deviation in grey levels")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("crop_jitter.json"))
     arguments = parser.parse_args()
-    OmegaConf.register_new_resolver("len", len, replace=True)
     found = make_framer("raw").find(noisy(arguments.noise))
     results: dict[str, object] = {"noise": arguments.noise, "frames": NUM_FRAMES}
     print("standard deviation over frames [px]     x      y   side")

@@ -6,10 +6,6 @@ The labels are those of a synthetic clip of 256 x 256 with probabilities as a ne
 the boundaries, with noise. All ways of keeping them and both ways of training take turns in one run.
 """
 
-import argparse
-import json
-import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,12 +15,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from PIL import Image
 from torch.utils.data import Dataset
+from turns import arguments, configuration, ratios, spread, write
 
-from facestab.build import build, conf_dir
+from facestab.build import build
 from facestab.data.loader import make_loader
 from facestab.data.pair_sample import PairSample, to_batch
 from facestab.data.pairs import FramePairs
@@ -133,8 +128,7 @@ def make_pairs(folder: Path, labels: object, augment: object) -> FramePairs:
         for t in range(NUM_FRAMES):
             sink.write(world.frame(t))
     item = VideoItem("clip", open_video(folder / "clip.mkv").info)
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
-        net = build(compose("config", overrides=["stage=image", "net=unet_small", "name=bench"]).net)
+    net = build(configuration("stage=image", "net=unet_small").net)
     store = PseudoLabelStore(str(folder / "store"), net, TRAIN_SIZE, FrameTeacher(labels), labels)  # type: ignore[arg-type]
     store.fill([item], torch.device("cpu"))
     return FramePairs([item], store, augment, train=True)  # type: ignore[arg-type]
@@ -142,13 +136,8 @@ def make_pairs(folder: Path, labels: object, augment: object) -> FramePairs:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("label_store.json"))
-    arguments = parser.parse_args()
-    OmegaConf.register_new_resolver("len", len, replace=True)
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
-        config = compose("config", overrides=["stage=image", "net=unet_small", f"size={TRAIN_SIZE}", "name=bench"])
+    chosen = arguments(__doc__, 5, Path(__file__).with_name("label_store.json"))
+    config = configuration("stage=image", "net=unet_small", f"size={TRAIN_SIZE}")
     labels, augment, net = build(config.labels), build(config.augment), build(config.net)
     frames = list(encoded_labels(labels.num_classes))
     with tempfile.TemporaryDirectory() as name:
@@ -169,27 +158,20 @@ def main() -> None:
                 **{way: NUM_PAIRS / seconds(reading(kept, turn)) for way, kept in ways.items()},
                 **{f"steps from {where}": NUM_STEPS / seconds(work) for where, work in steps.items()},
             }
-            for turn in range(arguments.rounds)
+            for turn in range(chosen.rounds)
         ]
         sizes = {way: kept.bytes_per_frame for way, kept in ways.items()}
-    report(rounds, sizes, arguments.output)
+    report(rounds, sizes, chosen.output)
 
 
 def report(rounds: list[dict[str, float]], sizes: dict[str, float], output: Path) -> None:
     """Print medians with ranges, and write everything down."""
     for way, size in sizes.items():
-        print(f"{way:>46}: {size:7.0f} bytes/frame, {spread([one[way] for one in rounds])} pairs/s")
-    ratios = [one["steps from store"] / one["steps from memory"] for one in rounds]
-    print(f"training steps a second, store / memory: {spread(ratios, 3)}")
-    about = {"threads": torch.get_num_threads(), "cores": os.cpu_count(), "torch": torch.__version__}
-    output.write_text(
-        json.dumps({**about, "bytes": sizes, "rounds": rounds, "store / memory": ratios}, indent=1) + "\n"
-    )
-
-
-def spread(values: list[float], digits: int = 0) -> str:
-    """Median and range."""
-    return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}, {max(values):.{digits}f}]"
+        print(f"{way:>46}: {size:7.0f} bytes/frame, {spread((one[way] for one in rounds), 0)} pairs/s")
+    # steps a second, not seconds
+    found = ratios(rounds, "steps from store", "steps from memory")
+    print(f"training steps a second, store / memory: {spread(found, 3)}")
+    write(output, {"bytes": sizes, "rounds": rounds, "store / memory": found})
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,6 +66,18 @@ def train(net: SegNet, frames_THWC: np.ndarray, labels_THW: np.ndarray) -> None:
     net.eval()
 
 
+class Ready:
+    """An engine that has been made: what it takes to make one does not grow with the video."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine
+
+    def make(self, *_: Any) -> Engine:
+        """The engine."""
+        return self.engine
+
+
 def forward(engine: Engine, frames_THWC: np.ndarray) -> Callable[[], int]:
     """The network alone, on frames in memory."""
 
@@ -86,9 +99,14 @@ def eager(net: SegNet) -> Engine:
     return run
 
 
-def predicting(net: SegNet, card: ModelCard, item: VideoItem, kind: EngineKind, folder: Path) -> Callable[[], int]:
+def predicting(
+    net: SegNet, card: ModelCard, item: VideoItem, kind: EngineKind, folder: Path, probabilities: bool = True
+) -> Callable[[], int]:
     """stage=predict, without flow and smoothers."""
-    plan = EvaluationPlan(folder, card.label_set, "image", None, {}, None, FileChoice(["labels", "overlay"]))
+    files = FileChoice(["labels", "overlay"])
+    plan = EvaluationPlan(
+        folder, card.label_set, "image", None, {}, None, files, measure_size=512, probabilities=probabilities
+    )
 
     def work() -> int:
         stage = ImageStage(net, card, frames_per_batch=BATCH)
@@ -182,17 +200,21 @@ def main() -> None:
             for frame_HWC in frames_THWC:
                 sink.write(frame_HWC)
         item = VideoItem("clip", open_video(root / "clip.mp4").info)
-        kinds: dict[str, EngineKind] = {}
         engines: dict[str, Engine] = {EAGER: eager(plain)}
+        # lays the weights out as they are in use
         ImageStage(net, card)
         for engine, overrides in ENGINES.items():
-            kinds[engine] = build(configuration(*PREDICT, f"paths.cache={root}", *overrides).engine)
-            engines[engine] = kinds[engine].make(net, frames_THWC[:BATCH], CPU, nullcontext)
+            kind = build(configuration(*PREDICT, f"paths.cache={root}", *overrides).engine)
+            engines[engine] = kind.make(net, frames_THWC[:BATCH], CPU, nullcontext)
         agreement = agreements(engines, frames_THWC)
         best = best_of(engines, agreement, frames_THWC)
-        works = {f"forward, {engine}": forward(run, frames_THWC) for engine, run in engines.items()}
+        short = frames_THWC[: NUM_FRAMES // 2]
+        works = {f"forward, {engine}": forward(run, short) for engine, run in engines.items()}
         for engine in dict.fromkeys(("torch", best)):
-            works[f"prediction, {engine}"] = predicting(net, card, item, kinds[engine], root / engine)
+            kind = Ready(engine, engines[engine])
+            works[f"prediction, {engine}"] = predicting(net, card, item, kind, root / engine)
+            bare = predicting(net, card, item, kind, root / engine, probabilities=False)
+            works[f"prediction without probabilities, {engine}"] = bare
         works["labelling, torch"] = labelling(net, card, item, root)
         works["plain script"] = script(plain, item.path, labels.palette_lut, root / "script")
         rounds = take_turns(works, chosen.rounds)
@@ -205,11 +227,19 @@ def report(rounds: list[dict[str, float]], agreement: dict[str, float], best: st
     for name in rounds[0]:
         same = agreement.get(name.removeprefix("forward, "))
         note = f", {100 * same:.2f}% of the labels of {EAGER}" if same is not None else ""
-        print(f"{name:>40}: {spread(1000 * one[name] for one in rounds)} ms/frame{note}")
+        print(f"{name:>46}: {spread(1000 * one[name] for one in rounds)} ms/frame{note}")
     wanted = {
         f"{best} / {EAGER}, frames per second": (f"forward, {EAGER}", f"forward, {best}"),
         "prediction / bare forward, torch": ("forward, torch", "prediction, torch"),
+        "prediction without probabilities / bare forward, torch": (
+            "forward, torch",
+            "prediction without probabilities, torch",
+        ),
         f"prediction / bare forward, {best}": (f"forward, {best}", f"prediction, {best}"),
+        f"prediction without probabilities / bare forward, {best}": (
+            f"forward, {best}",
+            f"prediction without probabilities, {best}",
+        ),
         "labelling / bare forward, torch": ("forward, torch", "labelling, torch"),
         "prediction with torch / plain script": ("plain script", "prediction, torch"),
         f"prediction with {best} / plain script": ("plain script", f"prediction, {best}"),
