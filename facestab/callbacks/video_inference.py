@@ -112,7 +112,8 @@ class VideoInference(BasePredictionWriter):
         return {"flow": flow, "labels": labels, **video_record(self.results, self.plan.result, self.plan.baseline)}
 
 
-@torch.inference_mode()
+# not inference mode, which is a thread's own: what is begun here ends in the caller's thread, in whatever mode that is
+@torch.no_grad()
 def _add(evaluation: VideoEvaluation, step: FramePrediction, truths: Iterator[np.ndarray] | None) -> None:
     plan = evaluation.plan
     truth_NHW = np.stack(list(islice(truths, len(step.frames_NHWC)))) if truths is not None else None
