@@ -290,6 +290,10 @@ MISTAKES = [
         ["stage=temporal", "net=tiny", "temporal.diagnose_every=-1", "init=WEIGHTS"],
         "temporal.diagnose_every must not be negative",
     ),
+    (
+        ["stage=temporal", "net=tiny", "paths.decoded_gb=-1", "init=WEIGHTS"],
+        "paths.decoded_gb must be 0 or more, got -1",
+    ),
     (["-m", "stage=image", "seed=0,1", "trainer=ddp_cpu"], "a sweep runs one device a job"),
 ]
 

@@ -8,6 +8,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from facestab.data.flow_store import FlowStore
+from facestab.data.frame_store import FrameStore
 from facestab.data.images import ImageData
 from facestab.data.loader import check_loading, make_loader
 from facestab.data.pairs import FramePairs, TemporalSamples, check_gaps
@@ -37,6 +38,7 @@ class FramePairData(LightningDataModule):
         num_workers: loader processes.
         seed: of order and augmentation.
         backend: auto, decord or pyav.
+        decoded: keeps decoded frames and labels; None: they are decoded at every use.
 
     Raises:
         ValueError: for a batch size, gap or stride below 1, a share outside 0..1, or fewer than 0 workers or images.
@@ -59,6 +61,7 @@ class FramePairData(LightningDataModule):
         num_workers: int = 0,
         seed: int = 0,
         backend: str = "auto",
+        decoded: FrameStore | None = None,
     ) -> None:
         super().__init__()
         check_loading(batch_size, num_workers)
@@ -83,6 +86,7 @@ class FramePairData(LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.backend = backend
+        self.decoded = decoded
 
     def prepare_data(self) -> None:
         """Called by Lightning on one process."""
@@ -96,6 +100,8 @@ class FramePairData(LightningDataModule):
         train, val = self.videos.split("train"), self.videos.split("val")
         place = self.trainer.global_rank, self.trainer.world_size
         self.store.fill([*train, *val], self.trainer.strategy.root_device, *place)
+        if self.decoded is not None:
+            self.decoded.fill([*train, *val], self.store, *place)
         if self.flows is not None:
             self.flows.fill([*train, *val], self.gaps, *place)
 
@@ -117,6 +123,7 @@ class FramePairData(LightningDataModule):
             flows=self.flows,
             only_agreeing=self.only_agreeing,
             backend=self.backend,
+            decoded=self.decoded,
         )
 
     def train_dataloader(self) -> DataLoader[Any]:

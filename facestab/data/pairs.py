@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from facestab.data.flow_store import FlowStore
+from facestab.data.frame_store import FrameStore
 from facestab.data.images import ImageSplit, augmented
 from facestab.data.pair_sample import PairSample, from_still, to_batch
 from facestab.data.pseudo import PseudoLabelStore
@@ -33,6 +34,7 @@ class FramePairs(FrameWindows):
         flows: the motion between the frames; None: there is none.
         only_agreeing: ignore the labels of a pixel whose two labels differ.
         backend: auto, decord or pyav.
+        decoded: see `FrameWindows`.
 
     Raises:
         ValueError: for a gap or stride below 1, or no gap.
@@ -50,9 +52,12 @@ class FramePairs(FrameWindows):
         flows: FlowStore | None = None,
         only_agreeing: bool = False,
         backend: str = "auto",
+        decoded: FrameStore | None = None,
     ) -> None:
         check_gaps(gaps)
-        super().__init__(items, store, augment, train, window=min(gaps) + 1, stride=stride, backend=backend)
+        super().__init__(
+            items, store, augment, train, window=min(gaps) + 1, stride=stride, backend=backend, decoded=decoded
+        )
         self.items = items
         self.gaps = sorted(gaps)
         self.flows = flows

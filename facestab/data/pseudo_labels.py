@@ -96,12 +96,12 @@ class PseudoLabels:
         self.least_level_K = least_level_K
         self.true_frames = dict(true_frames or {})
         # decord is refused for many such files, and what it reads ahead is not wanted
-        self._source: LabelVideo | VideoSource = LabelVideo(path) if is_true else open_video(path, "pyav")
+        self.source: LabelVideo | VideoSource = LabelVideo(path) if is_true else open_video(path, "pyav")
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[SoftLabel]:
         """Labels of frames start .. stop - 1 as a slice takes them, in order."""
-        numbers = range(self._source.info.num_frames)[start:stop]
-        stored = self._source.frames(numbers.start, numbers.stop)
+        numbers = range(self.source.info.num_frames)[start:stop]
+        stored = self.source.frames(numbers.start, numbers.stop)
         return (self._label(number, frame) for number, frame in zip(numbers, stored, strict=True))
 
     def picked(self, numbers: Sequence[int]) -> list[SoftLabel]:
@@ -112,22 +112,22 @@ class PseudoLabels:
         """
         numbers = list(numbers)
         if len(numbers) == 2 and numbers[1] == numbers[0] + 1:
-            return list(map(self._label, numbers, self._source.pair(numbers[0])))
+            return list(map(self._label, numbers, self.source.pair(numbers[0])))
         return [self._label(number, self._stored(number)) for number in numbers]
 
     def close(self) -> None:
         """Forget the index; the next use reads it again."""
-        self._source.close()
+        self.source.close()
 
     def _stored(self, number: int) -> np.ndarray:
-        num_frames = self._source.info.num_frames
+        num_frames = self.source.info.num_frames
         if not 0 <= number < num_frames:
             raise IndexError(f"{self.path}: there is no frame {number} among {num_frames}")
         if num_frames == 1:
-            return next(self._source.frames(0, 1))
+            return next(self.source.frames(0, 1))
         # a run is decoded by all cores, which is no good in a worker; a pair by one
         first = min(number, num_frames - 2)
-        return self._source.pair(first)[number - first]
+        return self.source.pair(first)[number - first]
 
     def _label(self, number: int, stored: np.ndarray) -> SoftLabel:
         if self.is_true:

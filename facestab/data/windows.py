@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from facestab.data.frame_store import FrameStore
 from facestab.data.images import to_channels_first
 from facestab.data.loader import check_loading, make_loader
 from facestab.data.pseudo import PseudoLabelStore
@@ -30,6 +31,7 @@ class FrameWindows(Dataset[FrameWindowBatch]):
         window: frames, at least 2.
         stride: frames from the start of one window to that of the next; the last few frames of a video may be in none.
         backend: auto, decord or pyav.
+        decoded: has the frames and labels of the videos at hand; None: they are decoded at every use.
 
     Raises:
         ValueError: for a window below 2 or a stride below 1.
@@ -46,10 +48,15 @@ class FrameWindows(Dataset[FrameWindowBatch]):
         window: int,
         stride: int = 1,
         backend: str = "auto",
+        decoded: FrameStore | None = None,
     ) -> None:
         check_windows(window, stride)
-        self.sources = [item.open(backend) for item in items]
-        self.labels = [store.open(item) for item in items]
+        if decoded is None:
+            self.sources = [item.open(backend) for item in items]
+            self.labels = [store.open(item) for item in items]
+        else:
+            self.sources = [decoded.frames(item, backend) for item in items]
+            self.labels = [decoded.labels(item, store) for item in items]
         self.shots = [(video, *shot) for video, item in enumerate(items) for shot in item.shots]
         self.ends = list(accumulate(windows_in(stop - start, window, stride) for _, start, stop in self.shots))
         self.augment = augment
@@ -116,6 +123,7 @@ class FrameWindowData(LightningDataModule):
         num_workers: loader processes.
         seed: of order and augmentation.
         backend: auto, decord or pyav.
+        decoded: keeps decoded frames and labels; None: they are decoded at every use.
 
     Raises:
         ValueError: for a batch size or stride below 1, a window below 2, or fewer than 0 workers.
@@ -132,6 +140,7 @@ class FrameWindowData(LightningDataModule):
         num_workers: int = 0,
         seed: int = 0,
         backend: str = "auto",
+        decoded: FrameStore | None = None,
     ) -> None:
         super().__init__()
         check_loading(batch_size, num_workers)
@@ -145,6 +154,7 @@ class FrameWindowData(LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.backend = backend
+        self.decoded = decoded
 
     def prepare_data(self) -> None:
         """Called by Lightning on one process."""
@@ -154,7 +164,10 @@ class FrameWindowData(LightningDataModule):
         """Label what has no labels yet; every process takes its share."""
         assert self.trainer is not None
         items = self.videos.split("train") + self.videos.split("val")
-        self.store.fill(items, self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)
+        place = self.trainer.global_rank, self.trainer.world_size
+        self.store.fill(items, self.trainer.strategy.root_device, *place)
+        if self.decoded is not None:
+            self.decoded.fill(items, self.store, *place)
 
     def windows(self, split: str) -> FrameWindows:
         """The samples of one split."""
@@ -166,6 +179,7 @@ class FrameWindowData(LightningDataModule):
             window=self.window,
             stride=self.stride,
             backend=self.backend,
+            decoded=self.decoded,
         )
 
     def train_dataloader(self) -> DataLoader[FrameWindowBatch]:

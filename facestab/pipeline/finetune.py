@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from facestab.build import build, resolved, targets
 from facestab.data.flow_store import FlowStore
+from facestab.data.frame_store import FrameStore
 from facestab.errors import SettingError, WeightsError
 from facestab.keys import IMAGE
 from facestab.labels import LabelSet
@@ -90,9 +91,17 @@ def make_pairs(config: DictConfig, image_net: SegNet) -> Any:
     flow = build(config.pair_flow)
     flows = None if flow is None else FlowStore(f"{config.paths.cache}/flow", flow, config.size)
     data = {"videos": make_videos(config, image_net), "images": build(config.data), "store": store, "flows": flows}
+    data["decoded"] = make_frame_store(config)
     if not config.consistency.anchor:
         data["images_per_pair"] = 0
     return build(config.temporal.pairs, **data)
+
+
+def make_frame_store(config: DictConfig) -> FrameStore:
+    """Where decoded frames are kept."""
+    if not config.paths.decoded_gb >= 0:
+        raise SettingError(f"paths.decoded_gb must be 0 or more, got {config.paths.decoded_gb}")
+    return FrameStore(f"{config.paths.cache}/frames", 1e9 * config.paths.decoded_gb)
 
 
 def load_teacher(config: DictConfig, image_net: SegNet) -> SegNet:

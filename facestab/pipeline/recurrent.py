@@ -15,6 +15,7 @@ from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.videos import VideoSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, save_weights, weights_hash
+from facestab.pipeline.finetune import make_frame_store
 from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.image import build_optional
 from facestab.pipeline.trainer import (
@@ -65,7 +66,7 @@ def recurrent_weights(
         with isolate_rng():
             pl.seed_everything(config.seed, workers=True, verbose=False)
             stage = _make_stage(config, image_net, os.path.relpath(init, folder))
-            data = build(config.recurrent.windows, videos=videos, store=store)
+            data = build(config.recurrent.windows, videos=videos, store=store, decoded=make_frame_store(config))
             open_run(folder, config, overrides)
             _train(config, folder, digest, stage, data)
 

@@ -45,7 +45,8 @@ class TemporalStage(SegmentationStage):
             on the pseudo-labels alone. They are not trained and not in checkpoints.
         freeze_norm: keep the statistics of the normalisation layers: those of pairs are near-duplicates.
         ramp: share of the steps over which the consistency term grows to its full strength, 0 to 1.
-        diagnose_every: steps between two measurements of the gradient ratio, which costs two backward passes; 0: never.
+        diagnose_every: steps between two measurements of what shows a collapse; the gradient ratio costs two backward
+            passes. 0: never.
         frames_per_batch: see `SegmentationStage`.
         frame_size: see `SegmentationStage`.
 
@@ -63,7 +64,7 @@ class TemporalStage(SegmentationStage):
         controls: Mapping[str, SegNet] | None = None,
         freeze_norm: bool = False,
         ramp: float = 0.0,
-        diagnose_every: int = 25,
+        diagnose_every: int = 100,
         frames_per_batch: int = 8,
         frame_size: int | None = None,
     ) -> None:
@@ -126,9 +127,10 @@ class TemporalStage(SegmentationStage):
         """L of one batch."""
         parts, output = self.pair_parts(batch.pair, batch.images)
         self.log("train/loss_step", parts["loss"].detach())
-        named = {**parts, **self._diagnose(output, batch.pair.frames_BTCHW.shape[:2])}
+        named = parts
         if self.diagnose_every and self.global_step % self.diagnose_every == 0:
-            named["gradient_ratio"] = self._gradient_ratio(parts)
+            diagnosed = self._diagnose(output, batch.pair.frames_BTCHW.shape[:2])
+            named = {**parts, **diagnosed, "gradient_ratio": self._gradient_ratio(parts)}
         self.log_parts("train", named, len(batch.pair.frames_BTCHW))
         return parts["loss"]
 
