@@ -20,16 +20,9 @@ from facestab.video.label_video import read_labels
 from facestab.video.live_sink import LiveSink
 from facestab.video.source import open_video
 from tests.clips import carphone
-from tests.tiny import mistake, succeed, tiny_net
+from tests.tiny import NET, mistake, succeed, tiny_net
 
 pytestmark = pytest.mark.slow
-NET = {
-    "_target_": "facestab.nets.smp.SmpNet",
-    "architecture": "unet",
-    "encoder": "tu-test_resnet",
-    "num_classes": 11,
-    "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]},
-}
 NUM_FRAMES = 30
 
 

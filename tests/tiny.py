@@ -43,11 +43,19 @@ TEMPORAL = [
 ]
 
 
+NET = {
+    "_target_": "facestab.nets.smp.SmpNet",
+    "architecture": "unet",
+    "encoder": "tu-test_resnet",
+    "num_classes": 11,
+    "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]},
+}
+
+
 def tiny_net(seed: int = 0, num_classes: int = 11) -> SmpNet:
     """The smallest network, the same for the same seed."""
     torch.manual_seed(seed)
-    options = {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]}
-    return SmpNet("unet", "tu-test_resnet", num_classes, options=options)
+    return SmpNet("unet", "tu-test_resnet", num_classes, options=NET["options"])
 
 
 def facestab(*arguments: str, cwd: Path, module: str = "facestab.run") -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,9 @@
 """Writing a video that is watched while it is made."""
 
+import logging
 import os
 import time
+from contextlib import suppress
 from fractions import Fraction
 from types import TracebackType
 
@@ -14,11 +16,14 @@ from av.video.stream import VideoStream
 from facestab.errors import VideoError
 from facestab.video.sink import even
 
+log = logging.getLogger(__name__)
 _FINE = Fraction(1, 90000)
 
 
 class LiveSink:
     """H.264 in MPEG-TS, each frame as soon as it comes, into a named pipe or a file. Used in a `with` block.
+
+    A reader who leaves ends what is sent, with a warning, and nothing else: the stream may be recorded, too.
 
     Args:
         path: where it goes; a pipe waits for a reader. None writes nothing.
@@ -35,13 +40,14 @@ class LiveSink:
         self._stream: VideoStream | None = None
         self._begin = 0.0
         self._last = -1
+        self._is_left = False
 
     def __enter__(self) -> "LiveSink":
         return self
 
     def write(self, frame_HWC: np.ndarray) -> None:
         """Send a frame, uint8 (H, W, 3) RGB, with the time that it is now."""
-        if self.path is None:
+        if self.path is None or self._is_left:
             return
         picture_HWC = even(frame_HWC)
         try:
@@ -52,8 +58,18 @@ class LiveSink:
             self._last = max(self._last + 1, round((time.perf_counter() - self._begin) / _FINE))
             frame.pts, frame.time_base = self._last, _FINE
             self._container.mux(self._stream.encode(frame))
+        except BrokenPipeError:
+            self._leave()
         except (FFmpegError, OSError) as error:
             raise self._failure(error) from error
+
+    def _leave(self) -> None:
+        log.warning("%s: nobody reads it any more; nothing is sent from here on", self.path)
+        self._is_left = True
+        if self._container is not None:
+            with suppress(FFmpegError, OSError):
+                self._container.close()
+        self._container = self._stream = None
 
     def _open(self, path: str, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
         options = {"flush_packets": "1"}
@@ -76,10 +92,15 @@ class LiveSink:
     ) -> None:
         if self._container is None or self._stream is None:
             return
+        if kind is not None:
+            # the first error says more
+            with suppress(FFmpegError, OSError):
+                self._container.close()
+            return
         try:
-            if kind is None:
-                self._container.mux(self._stream.encode())
+            self._container.mux(self._stream.encode())
             self._container.close()
+        except BrokenPipeError:
+            self._leave()
         except (FFmpegError, OSError) as failed:
-            if kind is None:
-                raise self._failure(failed) from failed
+            raise self._failure(failed) from failed

@@ -6,15 +6,10 @@ import torch
 from facestab.build import build_trusted
 from facestab.errors import FacestabError, WeightsError
 from facestab.nets.weights import CARD_KEY, ModelCard, load_into, load_model, load_tensors, save_weights, weights_hash
+from tests import tiny
 
-NET = {
-    "_target_": "facestab.nets.smp.SmpNet",
-    "architecture": "unet",
-    "encoder": "tu-test_resnet",
-    "num_classes": 3,
-    "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]},
-}
 LABELS = {"names": ["bg", "a", "b"], "palette": [[0, 0, 0], [1, 1, 1], [2, 2, 2]], "pairs": []}
+NET = {**tiny.NET, "num_classes": 3}
 CARD = ModelCard("image", NET, LABELS, 48)
 
 

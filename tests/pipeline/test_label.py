@@ -11,7 +11,7 @@ from facestab.data.teacher import FrameTeacher
 from facestab.nets.weights import ModelCard, save_weights
 from facestab.video.label_video import read_labels
 from facestab.video.sink import VideoSink
-from tests.tiny import facestab, tiny_net
+from tests.tiny import NET, facestab, tiny_net
 
 pytestmark = pytest.mark.slow
 
@@ -19,9 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def folder(tmp_path, face11):
     """Weights, two clips and one file that is none."""
-    net = {"_target_": "facestab.nets.smp.SmpNet", "architecture": "unet", "encoder": "tu-test_resnet",
-           "num_classes": 11, "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]}}  # fmt: skip
-    save_weights(tmp_path / "net.safetensors", tiny_net(), ModelCard("image", net, face11.to_dict(), 48))
+    save_weights(tmp_path / "net.safetensors", tiny_net(), ModelCard("image", NET, face11.to_dict(), 48))
     (tmp_path / "clips").mkdir()
     rng = np.random.default_rng(0)
     for name in ("a", "b"):

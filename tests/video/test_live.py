@@ -204,6 +204,21 @@ def test_what_is_sent_can_be_watched_before_the_end(tmp_path, pipe):
     assert seen == list(range(number))
 
 
+def test_a_reader_who_leaves_ends_what_is_sent_and_no_more(pipe, caplog):
+    def watch():
+        with pipe.open("rb") as stream:
+            stream.read(1)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    with LiveSink(str(pipe), Fraction(25)) as sink:
+        sink.write(draw(0))
+        watcher.join(SECONDS)
+        for number in range(1, 200):
+            sink.write(draw(number))
+    assert caplog.text.count("nobody reads it any more") == 1
+
+
 def test_an_output_that_cannot_be_written_is_named(tmp_path):
     sink = LiveSink(str(tmp_path / "missing" / "out.ts"), Fraction(25))
     with pytest.raises(VideoError, match=r"out\.ts: the stream cannot be written"):
