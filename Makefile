@@ -32,11 +32,14 @@ test-quick: env ## the tests that need seconds
 bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: ten minutes
 	$(BIN)/python experiments/bench/prediction.py
 	$(BIN)/python experiments/bench/training.py
+	$(BIN)/python experiments/bench/figure.py
 
-bench-full: bench ## and what measuring and the label store cost, and how still a crop is
+bench-full: bench ## and what measuring, smoothing, large videos and the label store cost, and how still a crop is
+	$(BIN)/python experiments/bench/beside.py
 	$(BIN)/python experiments/bench/metrics.py
 	$(BIN)/python experiments/bench/label_store.py
 	$(BIN)/python experiments/bench/crop_jitter.py
+	$(BIN)/python experiments/bench/figure.py
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .

@@ -7,13 +7,12 @@ every frame.
 """
 
 import argparse
-import json
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from skimage import data
-from turns import configuration
+from turns import RESULTS, configuration, write
 
 from facestab.build import build
 from facestab.data.framing import PATHS, Framer
@@ -42,7 +41,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--noise", type=float, default=8.0, help="standard deviation in grey levels")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("crop_jitter.json"))
+    parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     found = make_framer("raw").find(noisy(arguments.noise))
     results: dict[str, object] = {"noise": arguments.noise, "frames": NUM_FRAMES}
@@ -52,7 +51,7 @@ def main() -> None:
         places_N3 = np.array([[square.x, square.y, square.side] for (square,) in squares[SETTLED:]])
         results[path] = [round(float(value), 4) for value in places_N3.std(0)]
         print(f"{path:>32}: {'  '.join(f'{value:5.2f}' for value in places_N3.std(0))}")
-    arguments.output.write_text(json.dumps(results, indent=1) + "\n")
+    write(arguments.output, "crop_jitter", results)
 
 
 if __name__ == "__main__":

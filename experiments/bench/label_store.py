@@ -136,7 +136,7 @@ def make_pairs(folder: Path, labels: object, augment: object) -> FramePairs:
 
 def main() -> None:
     """The command line."""
-    chosen = arguments(__doc__, 5, Path(__file__).with_name("label_store.json"))
+    chosen = arguments(__doc__, 5)
     config = configuration("stage=image", "net=unet_small", f"size={TRAIN_SIZE}")
     labels, augment, net = build(config.labels), build(config.augment), build(config.net)
     frames = list(encoded_labels(labels.num_classes))
@@ -171,7 +171,7 @@ def report(rounds: list[dict[str, float]], sizes: dict[str, float], output: Path
     # steps a second, not seconds
     found = ratios(rounds, "steps from store", "steps from memory")
     print(f"training steps a second, store / memory: {spread(found, 3)}")
-    write(output, {"bytes": sizes, "rounds": rounds, "store / memory": found})
+    write(output, "label_store", {"bytes": sizes, "rounds": rounds, "store / memory": found})
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def measuring(
 
 def main() -> None:
     """The command line."""
-    chosen = arguments(__doc__, 7, Path(__file__).with_name("metrics.json"))
+    chosen = arguments(__doc__, 7)
     config = configuration("stage=image")
     net, labels = build(config.net).eval(), build(config.labels)
     video = flickering_clip()
@@ -78,7 +78,7 @@ def report(rounds: list[dict[str, float]], output: Path) -> None:
     found = {f"forward / {name}": ratios(rounds, "forward", name) for name in list(rounds[0])[1:]}
     for name, values in found.items():
         print(f"{name}: {spread(values)} times")
-    write(output, {"size": SIZE, "rounds": rounds, "ratios": found})
+    write(output, "metrics", {"size": SIZE, "rounds": rounds, "ratios": found})
 
 
 if __name__ == "__main__":

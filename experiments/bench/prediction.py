@@ -1,6 +1,6 @@
 """What prediction and labelling take beyond the network: ratios of one run, measured in turn.
 
-Usage, in the checkout: python experiments/bench/prediction.py [--rounds 3] [--output prediction.json]
+Usage, in the checkout: python experiments/bench/prediction.py [--rounds 3] [--output results.json]
 
 An H.264 clip of 160 frames of 256 x 256 goes through `unet_resnet18`, trained for some steps on the clip's own labels:
 forward passes alone over frames in memory, prediction from the file to labels.mkv, overlay.mp4 and flow-free metrics,
@@ -139,13 +139,16 @@ def labelling(net: SegNet, card: ModelCard, item: VideoItem, folder: Path) -> Ca
 
 
 def script(net: SegNet, path: Path, palette_lut: np.ndarray, folder: Path) -> Callable[[], int]:
-    """A plain loop: one frame after the other, label images as PNG files and an overlay."""
+    """A plain loop: one frame after the other, the network at `SIZE`, label images as PNG files and an overlay."""
     folder.mkdir()
 
     def work() -> int:
         reader = cv2.VideoCapture(str(path))
         fourcc = cv2.VideoWriter.fourcc(*"mp4v")
-        writer = cv2.VideoWriter(str(folder / "overlay.mp4"), fourcc, reader.get(cv2.CAP_PROP_FPS), (SIZE, SIZE))
+        whole = int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        scale = SIZE / min(whole)
+        small = round(whole[0] * scale), round(whole[1] * scale)
+        writer = cv2.VideoWriter(str(folder / "overlay.mp4"), fourcc, reader.get(cv2.CAP_PROP_FPS), whole)
         count = 0
         with torch.no_grad():
             while True:
@@ -153,8 +156,12 @@ def script(net: SegNet, path: Path, palette_lut: np.ndarray, folder: Path) -> Ca
                 if not found:
                     break
                 frame_HWC = cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB)
+                if whole != small:
+                    frame_HWC = cv2.resize(frame_HWC, small, interpolation=cv2.INTER_AREA)
                 image_1CHW = torch.from_numpy(frame_HWC).permute(2, 0, 1)[None].contiguous()
                 labels_HW = net(image_1CHW).logits_BKHW.argmax(1)[0].numpy().astype(np.uint8)
+                if whole != small:
+                    labels_HW = cv2.resize(labels_HW, whole, interpolation=cv2.INTER_NEAREST)
                 cv2.imwrite(str(folder / f"{count:06d}.png"), labels_HW)
                 colour = cv2.cvtColor(palette_lut[labels_HW], cv2.COLOR_RGB2BGR)
                 writer.write(cv2.addWeighted(frame_bgr, 0.5, colour, 0.5, 0))
@@ -184,7 +191,7 @@ def agreements(engines: Mapping[str, Engine], frames_THWC: np.ndarray) -> dict[s
 
 def main() -> None:
     """The command line."""
-    chosen = arguments(__doc__, 3, Path(__file__).with_name("prediction.json"))
+    chosen = arguments(__doc__, 3)
     logging.getLogger("lightning").setLevel(logging.ERROR)
     config = configuration("stage=image", "net=unet_resnet18")
     torch.manual_seed(0)
@@ -247,7 +254,11 @@ def report(rounds: list[dict[str, float]], agreement: dict[str, float], best: st
     found = {name: ratios(rounds, *pair) for name, pair in wanted.items()}
     for name, values in found.items():
         print(f"{name}: {spread(values)}")
-    write(output, {"size": SIZE, "frames": NUM_FRAMES, "agreement": agreement, "rounds": rounds, "ratios": found})
+    write(
+        output,
+        "prediction",
+        {"size": SIZE, "frames": NUM_FRAMES, "agreement": agreement, "rounds": rounds, "ratios": found},
+    )
 
 
 if __name__ == "__main__":

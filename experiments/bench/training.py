@@ -1,6 +1,6 @@
 """What training takes beyond forward and backward passes: ratios of one run, measured in turn.
 
-Usage, in the checkout: python experiments/bench/training.py [--rounds 3] [--output training.json]
+Usage, in the checkout: python experiments/bench/training.py [--rounds 3] [--output results.json]
 
 25 steps of the image stage and of the temporal stage with `unet_resnet18` at 256 x 256, as `stage=image` and
 `stage=temporal` run them, from loader processes, files and the label store, against a loop written by hand over batches
@@ -154,7 +154,7 @@ def _endless(loader: Callable[[], Any]) -> Iterator[Any]:
 
 def main() -> None:
     """The command line."""
-    chosen = arguments(__doc__, 3, Path(__file__).with_name("training.json"))
+    chosen = arguments(__doc__, 3)
     for name in ("lightning", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as name:
@@ -173,7 +173,7 @@ def main() -> None:
     }
     for name, values in found.items():
         print(f"{name}: {spread(values)}")
-    write(chosen.output, {"size": 256, "steps": STEPS, "rounds": rounds, "ratios": found})
+    write(chosen.output, "training", {"size": 256, "steps": STEPS, "rounds": rounds, "ratios": found})
 
 
 if __name__ == "__main__":

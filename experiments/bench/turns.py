@@ -22,11 +22,14 @@ from facestab.data.synthetic import Clip, Conditions, identity_seed
 _LIBRARIES = ("torch", "lightning", "onnxruntime", "openvino", "av", "opencv-python-headless")
 
 
-def arguments(doc: str | None, rounds: int, output: Path) -> argparse.Namespace:
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def arguments(doc: str | None, rounds: int) -> argparse.Namespace:
     """The command line of a bench."""
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=rounds)
-    parser.add_argument("--output", type=Path, default=output)
+    parser.add_argument("--output", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -85,6 +88,10 @@ def machine() -> dict[str, Any]:
     return found
 
 
-def write(output: Path, results: Mapping[str, Any]) -> None:
-    """Write what was found beside what it was found on."""
-    output.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n")
+def write(output: Path, bench: str, results: Mapping[str, Any]) -> None:
+    """Write what a bench found beside what it was found on, and leave what others found as it is."""
+    known = json.loads(output.read_text()) if output.exists() else {}
+    known[bench] = {"machine": machine(), **results}
+    part = output.with_suffix(".part.json")
+    part.write_text(json.dumps(known, indent=1) + "\n")
+    part.replace(output)
