@@ -32,6 +32,7 @@ test-quick: env ## the tests that need seconds
 bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: ten minutes
 	$(BIN)/python experiments/bench/prediction.py
 	$(BIN)/python experiments/bench/training.py
+	$(BIN)/python experiments/bench/spent.py
 	$(BIN)/python experiments/bench/figure.py
 
 bench-full: bench ## and what measuring, smoothing, large videos and the label store cost, and how still a crop is

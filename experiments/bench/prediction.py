@@ -100,7 +100,13 @@ def eager(net: SegNet) -> Engine:
 
 
 def predicting(
-    net: SegNet, card: ModelCard, item: VideoItem, kind: EngineKind, folder: Path, probabilities: bool = True
+    net: SegNet,
+    card: ModelCard,
+    item: VideoItem,
+    kind: EngineKind,
+    folder: Path,
+    probabilities: bool = True,
+    overlap: int = 2,
 ) -> Callable[[], int]:
     """stage=predict, without flow and smoothers."""
     files = FileChoice(["labels", "overlay"])
@@ -110,10 +116,10 @@ def predicting(
 
     def work() -> int:
         stage = ImageStage(net, card, frames_per_batch=BATCH)
-        stage.engine_kind, stage.overlap = kind, 2
+        stage.engine_kind, stage.overlap = kind, overlap
         trainer = Trainer(
             accelerator="cpu",
-            callbacks=[VideoInference(plan, overlap=2)],
+            callbacks=[VideoInference(plan, overlap=overlap)],
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
