@@ -190,12 +190,15 @@ def _command(*arguments: str) -> None:
     try:
         run()
     except SystemExit as ended:
-        if isinstance(ended.code, str) and not ended.code.startswith("facestab: error: "):
-            raise
+        # a line that ends the program before the stage begins
+        if isinstance(ended.code, str):
+            raise FacestabError(ended.code) from None
     finally:
         sys.argv = before
 
 
+# lists that a damaged one does not agree with
+_BESIDE = ("list_eval_partition.txt", "CelebA-HQ-to-CelebA-mapping.txt")
 _HELEN = (
     *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "nose"),
     *("upper_lip", "inner_mouth", "lower_lip", "hair"),
@@ -236,7 +239,7 @@ def _read(reader: Reader, path: Path) -> Outcome:
     except _REFUSALS as error:
         line = " ".join(str(error).split())
         # a setting is named by its key; any other line must say which file it is about
-        if line and (path.name in line or path.suffix == ".yaml"):
+        if line and (path.suffix == ".yaml" or any(name in line for name in (path.name, *_BESIDE))):
             return Outcome("refused", line)
         return Outcome("traceback", f"{reader.__name__}: a line that does not name the file: {line}\n{_trace()}")
     except (Exception, SystemExit):

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -64,9 +63,18 @@ class ModelCard:
         if card.get("schema") != SCHEMA:
             raise WeightsError(f"{path}: written by another version of facestab (schema {card.get('schema')})")
         try:
-            return cls(**card)
-        except TypeError as error:
+            made = cls(**card)
+            made._check()
+        except (TypeError, ValueError) as error:
             raise WeightsError(f"{path}: its model card is not complete ({error})") from None
+        return made
+
+    def _check(self) -> None:
+        for name, kind in (("stage", str), ("net", dict), ("size", int), ("control_weights", dict)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name} is no {kind.__name__}")
+        # refuses what are no labels
+        _ = self.label_set
 
 
 def save_weights(path: Path, net: nn.Module, card: ModelCard) -> None:
@@ -110,7 +118,8 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Any]:
             # a pickle of another protocol is about to be refused anyhow
             warnings.simplefilter("ignore", UserWarning)
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    # nothing in the file runs, but what is asked of torch with damaged arguments fails by anything
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path}: not a readable checkpoint, or it holds more than tensors ({reason})") from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
