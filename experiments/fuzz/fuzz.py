@@ -80,9 +80,9 @@ class Fuzzer:
         rng = random.Random(f"{self.seed} {number} {kind}")
         chosen = rng.randrange(len(self.seeds[kind]))
         mutate = rng.choice(KINDS[kind][1])
-        data = self.contents[kind][chosen]
-        for _ in range(rng.choice((1, 1, 1, 2))):
-            data = mutate(rng, data, self.contents[kind]) if data else data
+        data = mutate(rng, self.contents[kind][chosen], self.contents[kind])
+        if data and rng.random() < 0.25:
+            data = rng.choice(mutations.AGAIN)(rng, data, self.contents[kind])
         place = self.folder / f"{number}"
         place.mkdir()
         for companion in seeds.companions(kind, self.folder / "seeds"):

@@ -190,6 +190,8 @@ def relined(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 BYTES = (flipped, flipped, flipped, truncated, deleted, doubled, inserted, blanked, spliced, extreme, extreme)
+# those that do not look for a sound structure
+AGAIN = (flipped, truncated, deleted, doubled, inserted, blanked)
 TEXT = (*(retyped,) * 5, *(relined,) * 2, flipped, truncated, inserted, spliced, blanked)
 MP4 = (*BYTES, *(field_after(_BOXES),) * 8)
 MATROSKA = (*BYTES, *(field_after(_ELEMENTS),) * 6)
