@@ -125,7 +125,8 @@ def main() -> None:
     entry = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_stage)
     try:
         entry()
-    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+    # text that is no UTF-8, and nesting without an end
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
         sys.exit(f"facestab: error: {explain(error)}")
     sys.exit(1 if _failures else 0)
 

@@ -145,7 +145,9 @@ def main() -> None:
     verdicts = Counter(outcome.verdict for found in outcomes.values() for outcome in found)
     crashes = verdicts["crash"] + verdicts["traceback"]
     print(f"seed {options.seed}, {time.monotonic() - start:.0f} s")
-    print(f"inputs tried: {options.inputs}, crashes: {crashes}, hangs: {verdicts['hang']}, memory: {verdicts['memory']}")
+    print(
+        f"inputs tried: {options.inputs}, crashes: {crashes}, hangs: {verdicts['hang']}, memory: {verdicts['memory']}"
+    )
     sys.exit(any(verdicts[name] for name in BAD))
 
 

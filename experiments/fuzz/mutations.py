@@ -12,26 +12,42 @@ from collections.abc import Callable, Sequence
 Mutation = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_EXTREMES = (0, 1, 2, 255, 256, 2**15 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+_EXTREMES = (
+    0,
+    1,
+    2,
+    255,
+    256,
+    2**15 - 1,
+    2**15,
+    2**16 - 1,
+    2**31 - 1,
+    2**31,
+    2**32 - 2,
+    2**32 - 1,
+    2**63 - 1,
+    2**64 - 1,
+)
 # boxes of MP4 whose numbers are sizes, counts, times, places and rotations
-_BOXES = tuple(
-    name.encode()
-    for name in "ftyp moov mvhd trak tkhd edts elst mdia mdhd hdlr minf stbl stsd avc1 avcC hvc1 hvcC mp4v esds vp09 "
-    "vpcC mp4a stts ctts stsc stsz stco stss sgpd sbgp moof mfhd traf tfhd tfdt trun mfra tfra mdat pasp colr".split()
-)
-# element ids of Matroska: sizes, times, codecs, clusters, blocks, cues, lacing
-_ELEMENTS = tuple(
-    bytes.fromhex(name)
-    for name in "1a45dfa3 4282 18538067 114d9b74 1549a966 2ad7b1 4489 1654ae6b ae d7 83 23e383 86 63a2 e0 b0 ba 1c53bb6b "
-    "bb b3 b7 f1 1f43b675 e7 a3 a0 a1 9b fb 1254c367".split()
-)
+_BOX_NAMES = """
+ftyp moov mvhd trak tkhd edts elst mdia mdhd hdlr minf stbl stsd avc1 avcC hvc1 hvcC mp4v esds vp09 vpcC mp4a stts ctts
+stsc stsz stco stss sgpd sbgp moof mfhd traf tfhd tfdt trun mfra tfra mdat pasp colr
+"""
+# elements of Matroska: sizes, times, codecs, clusters, blocks, cues, lacing
+_ELEMENT_IDS = """
+1a45dfa3 4282 18538067 114d9b74 1549a966 2ad7b1 4489 1654ae6b ae d7 83 23e383 86 63a2 e0 b0 ba 1c53bb6b bb b3 b7 f1
+1f43b675 e7 a3 a0 a1 9b fb 1254c367
+"""
+_BOXES = tuple(name.encode() for name in _BOX_NAMES.split())
+_ELEMENTS = tuple(bytes.fromhex(name) for name in _ELEMENT_IDS.split())
 _MARKERS = tuple(bytes([0xFF, code]) for code in (0xC0, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xED, 0xFE))
 _TOKENS = (
-    *("", " ", "-1", "0", "-0.0", "1e309", "-1e309", "nan", "inf", "9" * 40, "1/0", "0x10", "1_000", "true", "null", "~"),
-    *("[]", "{}", "[[[[", "]]]]", ":", ": ", "- ", "#", "'", '"', "&a", "*a", "!!python/name:os.system", "!!binary x", "|"),
-    *(">", "%", "@", "`", "\t", "\x00", "\x1b[31m", "\u202e", "\u00e9\u4e16", "\ufeff", "\r", "../../etc/passwd", "/", "."),
-    *("..", "${oc.env:HOME}", "${missing}", "_target_", "_target_: os.system", "A" * 5000, "<script>", "a,b,c", ";", "\\"),
-    *("\ud83d\ude00", "\x85", "\u2028", "NaN", "Infinity", "1e-400", "[" * 3000, '{"a":' * 3000, "- " * 3000),
+    *("", " ", "-1", "0", "-0.0", "1e309", "-1e309", "nan", "inf", "NaN", "Infinity", "1e-400", "1/0", "0x10", "1_000"),
+    *("65536", "1000000", "2147483647", "4294967296", "9" * 40, "true", "null", "~", "[]", "{}", "[[[[", "]]]]"),
+    *(":", ": ", "- ", "#", "'", '"', "&a", "*a", "!!python/name:os.system", "!!binary x", "|", ">", "%", "@", "`"),
+    *("\t", "\x00", "\x1b[31m", "\u202e", "\u00e9\u4e16", "\ufeff", "\r", "\x85", "\u2028", "\ud83d\ude00"),
+    *("../../etc/passwd", "/", ".", "..", "${oc.env:HOME}", "${missing}", "_target_", "_target_: os.system"),
+    *("<script>", "a,b,c", ";", "\\", "A" * 5000, "[" * 3000, '{"a":' * 3000, "- " * 3000),
 )
 
 

@@ -3,8 +3,7 @@
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable
-from fractions import Fraction
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import numpy as np
 from child import Outcome
 from hydra import compose, initialize_config_dir
 from omegaconf.errors import OmegaConfBaseException
-from seeds import LABEL_YAML, LABELS
 from torch import Tensor
 
 from facestab.build import build, conf_dir

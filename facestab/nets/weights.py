@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from facestab.build import build_trusted
-from facestab.errors import WeightsError
+from facestab.errors import SettingError, WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 
@@ -65,7 +65,7 @@ class ModelCard:
         try:
             made = cls(**card)
             made._check()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise WeightsError(f"{path}: its model card is not complete ({error})") from None
         return made
 
@@ -108,7 +108,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
             card = json.loads((file.metadata() or {}).get(CARD_KEY, "null"))
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, card
-    except (SafetensorError, json.JSONDecodeError) as error:
+    # nesting without an end is a RecursionError
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from None
 
 
@@ -135,6 +136,11 @@ def load_into(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None
     Raises:
         WeightsError: when names or shapes differ, naming the first that does.
     """
+    _check_shapes(net, tensors, path)
+    net.load_state_dict(tensors)
+
+
+def _check_shapes(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     own = net.state_dict()
     for name in sorted(own.keys() | tensors.keys()):
         if name not in tensors or name not in own:
@@ -143,7 +149,6 @@ def load_into(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None
         if own[name].shape != tensors[name].shape:
             shapes = f"{tuple(tensors[name].shape)}, the network needs {tuple(own[name].shape)}"
             raise WeightsError(f"{path}: made for another network or label set ('{name}' is {shapes})")
-    net.load_state_dict(tensors)
 
 
 def load_model(path: Path, allow_targets: Sequence[str] = ()) -> tuple[SegNet, ModelCard]:
@@ -154,11 +159,27 @@ def load_model(path: Path, allow_targets: Sequence[str] = ()) -> tuple[SegNet, M
         FacestabError: when the card wants to call something that is not trusted.
     """
     tensors, card = load_tensors(path)
-    net = build_trusted(card.net, allow_targets)
+    _check_sizes(card, allow_targets, tensors, path)
+    try:
+        net = build_trusted(card.net, allow_targets)
+    except SettingError as error:
+        raise WeightsError(f"{path}: its card does not describe a network that can be built ({error})") from error
     if not isinstance(net, SegNet):
         raise WeightsError(f"{path}: its card does not describe a network")
     load_into(net, tensors, path)
     return net, card
+
+
+def _check_sizes(card: ModelCard, allow_targets: Sequence[str], tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Build the network without memory first: a damaged card asks for layers of any size."""
+    try:
+        with torch.device("meta"):
+            net = build_trusted(card.net, allow_targets)
+    except SettingError:
+        # a network that looks at its values cannot be built so, and one that cannot be built at all is named later
+        return
+    if isinstance(net, nn.Module):
+        _check_shapes(net, tensors, path)
 
 
 def weights_hash(net: nn.Module) -> str:

@@ -1,5 +1,6 @@
 """Sound that is copied from one file into another as it is."""
 
+import logging
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,6 +12,7 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+_LOG = logging.getLogger(__name__)
 # the same as of frames, see `facestab.video.index`
 _LONGEST_GAP_S = 6 * 3600
 
@@ -74,13 +76,53 @@ class AudioCopy:
             # pictures are worth more than the rest of damaged sound
             self._next = None
 
-
     def _fits(self, packet: Packet) -> bool:
-        """Whether a packet comes after the last one and soon: the muxer refuses the whole file for one that does not."""
+        """Whether a packet comes after the last one, and soon: muxers refuse all that follows one that does not."""
         if packet.dts is None:
             return False
         start_s = _start_s(packet)
         return self._last_s is None or self._last_s < start_s <= self._last_s + _LONGEST_GAP_S
+
+
+class _Nowhere:
+    """A file that keeps nothing of what is written."""
+
+    def __init__(self) -> None:
+        self._place = self._end = 0
+
+    def write(self, data: bytes) -> int:
+        self._place += len(data)
+        self._end = max(self._end, self._place)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._end}[whence]
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+
+def can_copy_sound(path: Path, container: str) -> bool:
+    """Whether a file's sound goes into another kind of file, tried without keeping anything.
+
+    Damaged sound would end the file that is written, with all its pictures, in the middle or at its very end.
+
+    Args:
+        path: the file.
+        container: FFmpeg's name of the kind.
+    """
+    try:
+        with av.open(_Nowhere(), "w", format=container) as nowhere:
+            copy = AudioCopy(path, nowhere)
+            try:
+                copy.until(None)
+            finally:
+                copy.close()
+    except (FFmpegError, OSError, ValueError, OverflowError) as error:
+        _LOG.warning("%s: its sound is damaged and left out (%s)", path, getattr(error, "strerror", None) or error)
+        return False
+    return True
 
 
 def _start_s(packet: Packet) -> Fraction:

@@ -29,6 +29,7 @@ _UNTIMED = {("avi", "h264"), ("avi", "hevc")}
 _SEEKABLE = {"mov", "matroska", "avi", "flv", "asf"}
 # of two frames: an MP4 file holds no longer ones, and a damaged time is years away
 _LONGEST_GAP_S = 6 * 3600
+_LEAST_RATE = Fraction(1, 1001)
 _MIN_MISSING_S = 0.5
 _MIN_MISSING_SHARE = 0.05
 
@@ -226,8 +227,10 @@ def _check_gaps(path: Path, times: list[int], time_base: Fraction) -> None:
 
 def _rate(stream: VideoStream, pts: np.ndarray) -> Fraction:
     """The header's rate, or the measured one where the header is more than 1 % off (variable rate)."""
-    told = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or 25)
+    rates = [Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    # a damaged header says anything
+    told = next((rate for rate in rates if rate * _LONGEST_GAP_S >= 1), Fraction(25))
     if len(pts) < 2 or stream.time_base is None:
         return told
     measured = Fraction(len(pts) - 1) / (int(pts[-1] - pts[0]) * stream.time_base)
-    return told if abs(measured / told - 1) < Fraction(1, 100) else measured.limit_denominator(1001)
+    return told if abs(measured / told - 1) < Fraction(1, 100) else max(measured.limit_denominator(1001), _LEAST_RATE)

@@ -263,6 +263,6 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except FileNotFoundError:
         raise FacestabError(f"{path}: no such file") from None
     # Pillow raises SyntaxError for some damaged PNG files
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FacestabError(f"{path}: not a readable image ({error})") from None
+    except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
+        raise FacestabError(f"{path}: not a readable image ({str(error) or type(error).__name__})") from None
     yield image
