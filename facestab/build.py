@@ -38,7 +38,7 @@ def build(config: DictConfig | Mapping[str, Any], **kwargs: Any) -> Any:
             raise cause from error
         if isinstance(cause, (ValueError, TypeError)):
             raise SettingError(f"{_target(config)}: {cause}") from cause
-        raise SettingError(str(error).splitlines()[0]) from error
+        raise SettingError(str(error).splitlines()[0] if cause is None else f"{_target(config)}: {cause}") from error
 
 
 def build_trusted(config: Mapping[str, Any], allow: Sequence[str] = ()) -> Any:

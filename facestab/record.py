@@ -32,7 +32,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """The record of a finished run, None while there is none."""
     try:
         record = json.loads((folder / RECORD_NAME).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    # text that is no UTF-8 is a ValueError, nesting without an end a RecursionError
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and record.get("schema") == SCHEMA else None
 

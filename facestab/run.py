@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from facestab.build import conf_dir
 from facestab.errors import FacestabError
@@ -124,7 +125,8 @@ def main() -> None:
     entry = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_stage)
     try:
         entry()
-    except (HydraException, OmegaConfBaseException) as error:
+    # text that is no UTF-8, and nesting without an end
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
         sys.exit(f"facestab: error: {explain(error)}")
     sys.exit(1 if _failures else 0)
 

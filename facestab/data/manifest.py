@@ -80,7 +80,8 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _json_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         rows = json.loads(text)
-    except ValueError as error:
+    # nesting without an end is a RecursionError
+    except (ValueError, RecursionError) as error:
         raise FacestabError(f"{path}: is no JSON ({error})") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise FacestabError(f"{path}: a list of objects is needed, such as [{{'path': 'clip.mp4'}}]")

@@ -51,7 +51,11 @@ def load_any(path: Path, allow_targets: Sequence[str] = ()) -> tuple[SegNet, Mod
         raise WeightsError(f"{path}: no such file; check the path")
     net = OnnxNet(path)
     net._session = open_session(path, torch.device("cpu"))
-    card = net._session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
-    if card is None:
+    try:
+        card = json.loads(net._session.get_modelmeta().custom_metadata_map.get(CARD_KEY, "null"))
+    # damaged text, or nesting without an end
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its model card cannot be read ({error}); export it again") from None
+    if not isinstance(card, dict):
         raise WeightsError(f"{path}: it does not say which classes it knows; write it with stage=export")
-    return net, ModelCard.from_dict(json.loads(card), path)
+    return net, ModelCard.from_dict(card, path)

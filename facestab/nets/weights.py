@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from facestab.build import build_trusted
-from facestab.errors import WeightsError
+from facestab.errors import SettingError, WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 
@@ -64,9 +63,18 @@ class ModelCard:
         if card.get("schema") != SCHEMA:
             raise WeightsError(f"{path}: written by another version of facestab (schema {card.get('schema')})")
         try:
-            return cls(**card)
-        except TypeError as error:
+            made = cls(**card)
+            made._check()
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise WeightsError(f"{path}: its model card is not complete ({error})") from None
+        return made
+
+    def _check(self) -> None:
+        for name, kind in (("stage", str), ("net", dict), ("size", int), ("control_weights", dict)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name} is no {kind.__name__}")
+        # refuses what are no labels
+        _ = self.label_set
 
 
 def save_weights(path: Path, net: nn.Module, card: ModelCard) -> None:
@@ -100,7 +108,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
             card = json.loads((file.metadata() or {}).get(CARD_KEY, "null"))
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, card
-    except (SafetensorError, json.JSONDecodeError) as error:
+    # nesting without an end is a RecursionError
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from None
 
 
@@ -110,7 +119,8 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Any]:
             # a pickle of another protocol is about to be refused anyhow
             warnings.simplefilter("ignore", UserWarning)
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    # nothing in the file runs, but what is asked of torch with damaged arguments fails by anything
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path}: not a readable checkpoint, or it holds more than tensors ({reason})") from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
@@ -126,6 +136,11 @@ def load_into(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None
     Raises:
         WeightsError: when names or shapes differ, naming the first that does.
     """
+    _check_shapes(net, tensors, path)
+    net.load_state_dict(tensors)
+
+
+def _check_shapes(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     own = net.state_dict()
     for name in sorted(own.keys() | tensors.keys()):
         if name not in tensors or name not in own:
@@ -134,7 +149,6 @@ def load_into(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None
         if own[name].shape != tensors[name].shape:
             shapes = f"{tuple(tensors[name].shape)}, the network needs {tuple(own[name].shape)}"
             raise WeightsError(f"{path}: made for another network or label set ('{name}' is {shapes})")
-    net.load_state_dict(tensors)
 
 
 def load_model(path: Path, allow_targets: Sequence[str] = ()) -> tuple[SegNet, ModelCard]:
@@ -145,11 +159,27 @@ def load_model(path: Path, allow_targets: Sequence[str] = ()) -> tuple[SegNet, M
         FacestabError: when the card wants to call something that is not trusted.
     """
     tensors, card = load_tensors(path)
-    net = build_trusted(card.net, allow_targets)
+    _check_sizes(card, allow_targets, tensors, path)
+    try:
+        net = build_trusted(card.net, allow_targets)
+    except SettingError as error:
+        raise WeightsError(f"{path}: its card does not describe a network that can be built ({error})") from error
     if not isinstance(net, SegNet):
         raise WeightsError(f"{path}: its card does not describe a network")
     load_into(net, tensors, path)
     return net, card
+
+
+def _check_sizes(card: ModelCard, allow_targets: Sequence[str], tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Build the network without memory first: a damaged card asks for layers of any size."""
+    try:
+        with torch.device("meta"):
+            net = build_trusted(card.net, allow_targets)
+    except SettingError:
+        # a network that looks at its values cannot be built so, and one that cannot be built at all is named later
+        return
+    if isinstance(net, nn.Module):
+        _check_shapes(net, tensors, path)
 
 
 def weights_hash(net: nn.Module) -> str:

@@ -121,12 +121,12 @@ def read_curves(path: Path) -> dict[str, np.ndarray]:
     Raises:
         FacestabError: when a cell is no number, or a line too short.
     """
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    names = [name for name in (lines[0] if lines else {}) if name != "frame"]
     try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        names = [name for name in (lines[0] if lines else {}) if name != "frame"]
         return {name: np.array([float("nan" if line[name] == "" else line[name]) for line in lines]) for name in names}
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise FacestabError(f"{path}: cannot be read ({error}); predict the video again") from error
 
 

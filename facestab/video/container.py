@@ -43,6 +43,8 @@ def opened(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, Vi
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
             raise VideoError(f"{path}: there are no moving pictures in this file, only sound or data; give a video")
+        if stream.codec_context is None:
+            raise VideoError(f"{path}: its codec is not known, or its header is damaged; copy it again, or convert it")
         stream.codec_context.thread_type = "NONE" if threads == 1 else "AUTO"
         stream.codec_context.thread_count = threads
         yield container, stream

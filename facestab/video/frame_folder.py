@@ -16,7 +16,7 @@ from facestab.video.base import Source
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 # Pillow names a broken file by all of these
-_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_BROKEN = (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError)
 
 
 def natural_key(name: str) -> list[str | int]:
@@ -156,4 +156,5 @@ def _size(file: Path) -> tuple[int, int]:
 
 
 def _broken(file: Path, error: Exception) -> VideoError:
-    return VideoError(f"{file}: this frame cannot be read ({error}); replace it or take it out of the folder")
+    why = str(error) or type(error).__name__
+    return VideoError(f"{file}: this frame cannot be read ({why}); replace it or take it out of the folder")

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -26,6 +27,9 @@ _DECORD_CONTAINERS = {"mov", "matroska", "avi"}
 _UNTIMED = {("avi", "h264"), ("avi", "hevc")}
 # others may time only some packets (MPEG-PS): after a seek FFmpeg 8 gives the rest other times than before it
 _SEEKABLE = {"mov", "matroska", "avi", "flv", "asf"}
+# of two frames: an MP4 file holds no longer ones, and a damaged time is years away
+_LONGEST_GAP_S = 6 * 3600
+_LEAST_RATE = Fraction(1, 1001)
 _MIN_MISSING_S = 0.5
 _MIN_MISSING_SHARE = 0.05
 
@@ -47,6 +51,8 @@ class VideoIndex:
         leading_packets: packets stored after a keyframe and shown before it (open GOP).
         discarded_packets: packets that an edit list hides.
         corrupt_packets: packets that the demuxer flags as damaged.
+        promised_packets: packets that the header counts; 0 where it does not.
+        num_packets: packets that are there.
     """
 
     info: VideoInfo
@@ -59,6 +65,8 @@ class VideoIndex:
     leading_packets: int
     discarded_packets: int
     corrupt_packets: int
+    promised_packets: int
+    num_packets: int
 
     def entry_points(self, frame: int) -> Iterator[int | None]:
         """Where decoding may start to reach a frame, nearest first; None is the beginning of the file."""
@@ -84,6 +92,9 @@ class VideoIndex:
             return "its timestamps do not name its frames"
         if self.corrupt_packets:
             return f"{self.corrupt_packets} packets are damaged"
+        if self.promised_packets not in (0, self.num_packets):
+            # decord believes the header and asks for memory for all of them, which ends the process
+            return f"its header promises {self.promised_packets} frames, and {self.num_packets} are there"
         return None
 
 
@@ -185,6 +196,8 @@ def _to_index(
     name, codec = container.format.name.split(",")[0], stream.codec_context.codec.canonical_name
     times = packets.shown_pts()
     timed = None not in packets.pts and len(set(times)) == len(times) and (name, codec) not in _UNTIMED
+    if timed:
+        _check_gaps(path, times, Fraction(stream.time_base or 1))
     pts = np.array(times if timed else [], np.int64)
     num_frames = len(pts) if timed else packets.num_from_key()
     turns = round(first.rotation / 90) % 4
@@ -200,13 +213,24 @@ def _to_index(
         leading_packets=packets.num_leading(),
         discarded_packets=sum(packets.is_discarded),
         corrupt_packets=packets.num_corrupt,
+        promised_packets=stream.frames,
+        num_packets=len(packets.pts),
     )
+
+
+def _check_gaps(path: Path, times: list[int], time_base: Fraction) -> None:
+    longest = _LONGEST_GAP_S / time_base
+    for number, (before, after) in enumerate(pairwise(times), start=1):
+        if after - before > longest:
+            raise VideoError(f"{path}: the time of frame {number} is damaged; mend the file: {mending(path)}")
 
 
 def _rate(stream: VideoStream, pts: np.ndarray) -> Fraction:
     """The header's rate, or the measured one where the header is more than 1 % off (variable rate)."""
-    told = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or 25)
+    rates = [Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    # a damaged header says anything
+    told = next((rate for rate in rates if rate * _LONGEST_GAP_S >= 1), Fraction(25))
     if len(pts) < 2 or stream.time_base is None:
         return told
     measured = Fraction(len(pts) - 1) / (int(pts[-1] - pts[0]) * stream.time_base)
-    return told if abs(measured / told - 1) < Fraction(1, 100) else measured.limit_denominator(1001)
+    return told if abs(measured / told - 1) < Fraction(1, 100) else max(measured.limit_denominator(1001), _LEAST_RATE)

@@ -18,7 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
-from facestab.video.audio import AudioCopy
+from facestab.video.audio import AudioCopy, can_copy_sound
 from facestab.video.forks import make_forks_safe
 
 make_forks_safe()
@@ -168,7 +168,7 @@ class VideoSink:
             stream.codec_context.colorspace = Colorspace.SMPTE170M
             stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.thread_count = self._thread_count
-        if self._audio_path is not None:
+        if self._audio_path is not None and can_copy_sound(self._audio_path, container.format.name):
             audio = AudioCopy(self._audio_path, container)
             self._audio = audio if audio.is_there else None
         return container, stream

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,12 @@ from facestab.video.timing import Timing
 BACKENDS = ("auto", "decord", "pyav")
 
 _LOG = logging.getLogger(__name__)
+
+
+@cache
+def _warn(what: str) -> None:
+    """Once, for however many parts of a file."""
+    _LOG.warning("%s; reading with PyAV from here on", what)
 
 
 class VideoFile(Source):
@@ -88,7 +95,7 @@ class VideoFile(Source):
                 if self.backend == "decord":
                     raise
                 self._decord_failed = True
-                _LOG.warning("%s; reading with PyAV from here on", str(error).split("; use backend=auto")[0])
+                _warn(str(error).split("; use backend=auto")[0])
         return np.stack(
             list(pyav_reader.read_frames(self.index, index, index + 2, pixel_format=self.pixel_format, threads=1))
         )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from facestab.data.stills.files import hashed_split
+from facestab.data.stills.files import hashed_split, read_lines
 from facestab.errors import FacestabError
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def _by_number(number: int) -> str:
 def _originals(path: Path) -> dict[int, str]:
     """Number to the file name of the original. Columns: idx orig_idx orig_file proc_md5 final_md5, below a heading."""
     found = {}
-    for line_number, line in enumerate(path.read_text().splitlines(), start=1):
+    for line_number, line in enumerate(read_lines(path), start=1):
         columns = line.split()
         if not columns or not columns[0].isdecimal():
             continue
@@ -63,7 +63,7 @@ def _originals(path: Path) -> dict[int, str]:
 def _partition(path: Path) -> dict[str, str]:
     """File name to split. Columns: file 0|1|2."""
     found = {}
-    for line_number, line in enumerate(path.read_text().splitlines(), start=1):
+    for line_number, line in enumerate(read_lines(path), start=1):
         columns = line.split()
         if not columns:
             continue

@@ -175,6 +175,18 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a list of a data set.
+
+    Raises:
+        FacestabError: when it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise FacestabError(f"{path}: is no text ({error}); download it again") from None
+
+
 def stray_labels(files: Iterable[ImageFile]) -> list[str]:
     """PNG files beside the label maps of some images that are none of these."""
     files = list(files)
@@ -251,6 +263,6 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except FileNotFoundError:
         raise FacestabError(f"{path}: no such file") from None
     # Pillow raises SyntaxError for some damaged PNG files
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FacestabError(f"{path}: not a readable image ({error})") from None
+    except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
+        raise FacestabError(f"{path}: not a readable image ({str(error) or type(error).__name__})") from None
     yield image

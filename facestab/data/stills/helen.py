@@ -3,7 +3,7 @@
 import numpy as np
 
 from facestab.data.images import LabelledImage
-from facestab.data.stills.files import SPLITS, FileImages, ImageFile, read_grey, read_rgb
+from facestab.data.stills.files import SPLITS, FileImages, ImageFile, read_grey, read_lines, read_rgb
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet, class_lut
 
@@ -63,7 +63,7 @@ class Helen(FileImages):
         if not path.is_file():
             raise FacestabError(f"{path}: no such list; is {self.root} the folder of Helen?")
         # a line has the number and the name
-        lines = [line.split(",")[-1].strip() for line in path.read_text().splitlines()]
+        lines = [line.split(",")[-1].strip() for line in read_lines(path)]
         return [name for name in lines if name]
 
     def _file(self, name: str) -> ImageFile:
