@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from facestab.build import conf_dir
 from facestab.errors import FacestabError
 from facestab.pipeline.audit import run_audit
+from facestab.pipeline.environment import NAME_VARIABLE
 from facestab.pipeline.evaluate import run_evaluate
 from facestab.pipeline.export import run_export
 from facestab.pipeline.folder import is_main_process
@@ -41,7 +42,6 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
     "label": run_label,
     "export": run_export,
 }
-NAME_VARIABLE = "FACESTAB_NAME"
 _failures: list[str] = []
 
 
