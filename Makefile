@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-quick bench bench-full lint format build clean
+.PHONY: help env demo test test-quick test-oldest audit bench bench-full lint format build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,15 @@ test: env lint ## every test
 
 test-quick: env ## the tests that need seconds
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
+
+test-oldest: ## the quick tests with the oldest versions of all dependencies, in an environment of their own (6 GB)
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet uv
+	$(VENV)-oldest/bin/uv pip install --quiet --python $(VENV)-oldest/bin/python --resolution lowest-direct -e ".[dev]"
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest -n auto --dist loadscope -m "not slow"
+
+audit: env ## known weaknesses of the packages that are installed; exit code 3 and NOT AUDITED where nobody can tell
+	$(BIN)/python tools/audit.py
 
 bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: ten minutes
 	$(BIN)/python experiments/bench/prediction.py
@@ -56,4 +65,4 @@ build: env ## wheel and source distribution
 	$(BIN)/python -m build
 
 clean: ## remove what can be made again, but no runs
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-oldest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

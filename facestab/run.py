@@ -21,6 +21,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from facestab.build import conf_dir
 from facestab.errors import FacestabError
 from facestab.pipeline.audit import run_audit
+from facestab.pipeline.environment import NAME_VARIABLE
 from facestab.pipeline.evaluate import run_evaluate
 from facestab.pipeline.export import run_export
 from facestab.pipeline.folder import is_main_process
@@ -42,7 +43,6 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
     "label": run_label,
     "export": run_export,
 }
-NAME_VARIABLE = "FACESTAB_NAME"
 _failures: list[str] = []
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from facestab.data.folder_name import folder_name
 from facestab.errors import FacestabError
 
 SUFFIXES = (".csv", ".json")
@@ -44,12 +45,16 @@ class ListedVideo:
     truth: Path | None = None
 
 
-def read_manifest(path: Path) -> list[ListedVideo]:
+def read_manifest(path: Path, root: Path | None = None) -> list[ListedVideo]:
     """The videos of a CSV file with a heading, or of a JSON file that is a list of objects.
 
-    Keys: `path`, relative to the file and not leading out of its folder; and, all optional, `start` and `end` in
-    seconds, `fps`, `box` as four pixel numbers "left top right bottom" (a list in JSON), `identity`, `split`, `id`, and
-    `truth`, a label video or a folder of label images for some frames or all.
+    Keys: `path`, relative to the file; and, all optional, `start` and `end` in seconds, `fps`, `box` as four pixel
+    numbers "left top right bottom" (a list in JSON), `identity`, `split`, `id`, and `truth`, a label video or a folder
+    of label images for some frames or all. A list may come from anywhere: its paths, links followed, stay in a folder.
+
+    Args:
+        path: the file.
+        root: the folder that they stay in; None: the file's own.
 
     Raises:
         FacestabError: naming the file, the line and what is wrong.
@@ -61,7 +66,7 @@ def read_manifest(path: Path) -> list[ListedVideo]:
     rows = list(_json_rows(path, text) if path.suffix.lower() == ".json" else _csv_rows(path, text))
     if not rows:
         raise FacestabError(f"{path}: lists no videos")
-    listed = [_video(path, place, row) for place, row in rows]
+    listed = [_video(path, root, place, row) for place, row in rows]
     ids = [video.id for video in listed if video.id]
     twice = next((id_ for id_ in ids if ids.count(id_) > 1), None)
     if twice is not None:
@@ -89,9 +94,10 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]
         yield f"entry {number}", {key: value for key, value in row.items() if value is not None}
 
 
-def _video(manifest: Path, place: str, row: Mapping[str, Any]) -> ListedVideo:
+def _video(manifest: Path, root: Path | None, place: str, row: Mapping[str, Any]) -> ListedVideo:
     try:
-        _check_names(manifest.parent, row)
+        _check_names(row)
+        _check_places(manifest.parent, root, row)
         numbers = _numbers(row)
     except ValueError as error:
         raise FacestabError(f"{manifest}: {place}: {error}") from None
@@ -105,23 +111,27 @@ def _video(manifest: Path, place: str, row: Mapping[str, Any]) -> ListedVideo:
     )
 
 
-def _check_names(folder: Path, row: Mapping[str, Any]) -> None:
+def _check_names(row: Mapping[str, Any]) -> None:
     unknown = [key for key in row if key not in _KEYS]
     if unknown:
         raise ValueError(f"there is no key '{unknown[0]}', only {', '.join(_KEYS)}")
     if "path" not in row:
         raise ValueError("has no path")
-    root = folder.resolve()
-    for target in (row["path"], row.get("truth", "")):
-        if not (root / str(target)).resolve().is_relative_to(root):
-            raise ValueError(f"{target} leads out of the manifest's folder")
     split, id_ = str(row.get("split", "")), str(row.get("id", ""))
     if split and split not in _SPLITS:
         raise ValueError(f"split is one of {', '.join(_SPLITS)}, got {split}")
-    if id_ and (Path(id_).name != id_ or id_.startswith(".")):
+    if id_ and folder_name(id_) != id_:
         raise ValueError(f"id must be usable as a folder's name, got {id_}")
     if "truth" in row and "box" in row:
         raise ValueError("truth and box are not possible together: true labels are not cut")
+
+
+def _check_places(folder: Path, root: Path | None, row: Mapping[str, Any]) -> None:
+    inside = (root or folder).resolve()
+    for target in (row["path"], row.get("truth", "")):
+        if not (folder.resolve() / str(target)).resolve().is_relative_to(inside):
+            whose = f"{root}, which is video.root" if root else "the manifest's folder; video.root= names a larger one"
+            raise ValueError(f"{target} leads out of {whose}")
 
 
 _Numbers = tuple[float, float | None, Fraction | None, tuple[int, int, int, int] | None]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facestab.data.folder_name import folder_name
 from facestab.data.videos import VideoItem
 from facestab.errors import VideoError
 from facestab.keys import MASKS
@@ -65,7 +66,7 @@ def find_masks(root: Path, fps: Fraction) -> dict[str, LabelVideo]:
         return {root.stem: LabelVideo(root, fps)}
     top = root / "videos" if (root / "videos").is_dir() else root
     places = [place for path in sorted(top.iterdir()) if (place := _masks_in(path)) is not None]
-    named = {(path.parent.name if path.name == LABEL_NAME else path.stem): path for path in places}
+    named = {folder_name(path.parent.name if path.name == LABEL_NAME else path.stem): path for path in places}
     if not named:
         raise VideoError(f"{root}: no masks in this folder; looked for label images, <id>/ with them, and <id>.mkv")
     return {id_: LabelVideo(path, fps) for id_, path in named.items()}

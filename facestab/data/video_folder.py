@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from facestab.data.folder_name import folder_name
 from facestab.data.manifest import SUFFIXES, ListedVideo, read_manifest
 from facestab.data.true_labels import TrueFrames, true_labels
 from facestab.data.video_catalog import Entry, VideoCatalog
@@ -39,6 +41,7 @@ class VideoFolder:
         cuts: whether training looks for shots, so that no pair crosses a cut.
         min_frames: videos with fewer are left out of training and validation.
         fps: of folders of frames.
+        root: the folder that a manifest's paths stay in; None: the manifest's own.
 
     Raises:
         ValueError: for a share outside 0..1, an expression that is none, min_frames below 1 or an fps not above 0.
@@ -54,6 +57,7 @@ class VideoFolder:
         cuts: bool = False,
         min_frames: int = 1,
         fps: float | str = 25,
+        root: str | None = None,
     ) -> None:
         if not 0 <= val_share < 1:
             raise ValueError(f"video.val_share must be in [0, 1), got {val_share}")
@@ -70,6 +74,7 @@ class VideoFolder:
         self.val_share = val_share
         self.backend = backend
         self.cache = None if cache is None else Path(cache)
+        self.root = None if root is None else Path(root)
         self.cuts = cuts
         self.min_frames = min_frames
         self.skipped: dict[str, str] = {}
@@ -96,7 +101,7 @@ class VideoFolder:
         """All videos, each with an id and an identity."""
         is_list = self.source.suffix.lower() in SUFFIXES and self.source.is_file()
         if is_list:
-            listed, root = read_manifest(self.source), self.source.parent
+            listed, root = read_manifest(self.source, self.root), self.root or self.source.parent
         else:
             listed, root = [ListedVideo(path) for path in find_videos(self.source)], self.source
         ids = unique_ids(root, listed)
@@ -104,7 +109,7 @@ class VideoFolder:
         return [replace(video, identity=video.identity or self._identity(root, video)) for video in named]
 
     def _identity(self, root: Path, video: ListedVideo) -> str:
-        place = video.path.name if video.path == root else video.path.relative_to(root).as_posix()
+        place = _place(root, video.path).as_posix()
         found = self.identity.search(place) if self.identity is not None else None
         if found is None:
             return place
@@ -184,18 +189,23 @@ def _item(video: ListedVideo, entry: Entry, min_frames: int) -> VideoItem | str:
     return VideoItem(video.id, info, truth, true_frames, excerpt, cuts)
 
 
+def _place(root: Path, path: Path) -> Path:
+    """Where a video lies below a folder."""
+    return Path(path.name) if path == root else Path(os.path.relpath(path, root))
+
+
 def unique_ids(root: Path, listed: Sequence[ListedVideo]) -> list[str]:
     """An id for each video: the one given, or its place below `root` without the suffix.
 
     Where two would be the same they keep the suffix, and parts of one file are numbered.
     """
-    inside = [video.path.relative_to(root) if video.path != root else Path(video.path.name) for video in listed]
+    inside = [_place(root, video.path) for video in listed]
     # of a sequence NAME_*.png the name counts
-    short = ["__".join((*place.parts[:-1], place.stem.removesuffix("_*"))) for place in inside]
+    short = [folder_name("__".join((*place.parts[:-1], place.stem.removesuffix("_*")))) for place in inside]
     places = Counter(dict.fromkeys(zip(short, inside, strict=True), 1))
     times = Counter(name for name, _ in places)
     whole = [
-        video.id or (name if times[name] == 1 else "__".join(place.parts).replace("_*", ""))
+        video.id or (name if times[name] == 1 else folder_name("__".join(place.parts).replace("_*", "")))
         for video, name, place in zip(listed, short, inside, strict=True)
     ]
     repeated = {name for name, number in Counter(whole).items() if number > 1}

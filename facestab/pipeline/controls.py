@@ -1,12 +1,13 @@
 """The trained controls of stage=temporal: what the same steps buy without this or that part of the method."""
 
+import copy
 import logging
 import math
 from pathlib import Path
 
 import lightning.pytorch as pl
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from facestab.build import build, resolved, targets
 from facestab.data.windows import windows_in
@@ -85,8 +86,8 @@ def load_controls(config: DictConfig, weights: dict[str, Path]) -> dict[str, Seg
 
 def _configured(row: str, config: DictConfig) -> DictConfig:
     """The run's configuration with what makes the control."""
-    control = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
-    assert isinstance(control, DictConfig)
+    # not resolved: what comes from the environment is not to be written down
+    control = copy.deepcopy(config)
     control.w = 1.0
     control.consistency.w = 1.0
     control.consistency.consistency = None

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from facestab.errors import FacestabError
 from facestab.evaluation.tables import CLASSES_NAME, VIDEOS_NAME
+from facestab.pipeline.environment import without_environment
 from facestab.record import RECORD_NAME, read_record
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def open_run(folder: Path, config: DictConfig, overrides: Iterable[str]) -> None
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(without_environment(config))))
     (folder / "overrides.yaml").write_text(OmegaConf.to_yaml(list(overrides)))
 
 

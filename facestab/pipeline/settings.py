@@ -6,18 +6,22 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from facestab.data.folder_name import folder_name
 from facestab.errors import SettingError
+from facestab.pipeline.environment import check_environment
 
 # key, smallest value, whether it must be whole
 NUMBERS = (("w", 0, False), ("threshold", 0, False), ("seed", 0, True), ("size", 16, True))
 
 
 def check_settings(config: DictConfig) -> None:
-    """Refuse numbers that cannot be, and several devices in a sweep.
+    """Refuse names and numbers that cannot be, and several devices in a sweep.
 
     Raises:
         SettingError: naming the key and the value.
     """
+    if folder_name(str(config.name)) != str(config.name):
+        raise SettingError(f"name: '{config.name}' cannot be the name of one folder; leave out / and dots in front")
     for key, low, whole in NUMBERS:
         value = config.get(key)
         if value is None:
@@ -26,6 +30,7 @@ def check_settings(config: DictConfig) -> None:
         fits = isinstance(value, (int,) if whole else (int, float)) and not isinstance(value, bool)
         if not fits or not math.isfinite(value) or value < low:
             raise SettingError(f"{key} must be {kind} of at least {low}, got {value}")
+    check_environment(config)
     if config.stage in ("evaluate", "audit"):
         _refuse_trainer(config.stage)
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:

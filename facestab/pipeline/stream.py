@@ -17,6 +17,7 @@ from lightning.fabric import Fabric
 from omegaconf import DictConfig
 
 from facestab.build import build
+from facestab.data.folder_name import folder_name
 from facestab.data.live_framing import LiveFramer
 from facestab.engines.base import Engine
 from facestab.engines.onnx_net import load_any
@@ -132,7 +133,7 @@ class Stream:
         size = first.pixels_HWC.shape[0], first.pixels_HWC.shape[1]
         self.newest.count_from_here()
         self.begin, previous = time.perf_counter(), -_STEP
-        name = f"camera{self.source.name}" if self.source.name.isdecimal() else Path(self.source.name).stem
+        name = f"camera{self.source.name}" if self.source.name.isdecimal() else folder_name(Path(self.source.name).stem)
         with (
             LiveSink(self.output, self.source.fps) as sink,
             VideoEvaluation(self.plan, name, timing, size, self.source.name) as evaluation,

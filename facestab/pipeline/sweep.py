@@ -24,10 +24,16 @@ def write_sweep(folder: Path) -> Path:
     return part.replace(folder / TABLE_NAME)
 
 
+def _typed(path: Path) -> list[str]:
+    """What was typed, as it was typed: what it refers to may be a secret of the environment."""
+    overrides = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return [str(override) for override in overrides] if isinstance(overrides, list) else []
+
+
 def _row(job: Path) -> dict[str, Any]:
     record = read_record(job)
     overrides = job / "overrides.yaml"
-    settings = " ".join(OmegaConf.load(overrides)) if overrides.exists() else ""
+    settings = " ".join(_typed(overrides)) if overrides.exists() else ""
     row: dict[str, Any] = {"job": job.name, "state": "finished" if record else "not finished", "overrides": settings}
     if record is None:
         return row

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from facestab.build import build, resolved
 from facestab.pipeline.bar import TrainingBar
+from facestab.pipeline.environment import without_environment
 from facestab.pipeline.folder import WEIGHTS_NAME, is_main_process
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def make_loggers(config: DictConfig, folder: Path) -> Iterator[list[Logger]]:
     """The loggers of one run, with the whole configuration logged; closed at the end, so that jobs stay apart."""
     run_log = _run_log(folder)
     loggers: list[Logger] = [build(node, save_dir=str(folder)) for node in config.logger.values()]
-    settings = resolved(config)
+    settings = without_environment(config)
     for logger in loggers:
         logger.log_hyperparams(settings)
     status = "failed"

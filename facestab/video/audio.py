@@ -1,16 +1,16 @@
 """Sound that is copied from one file into another as it is."""
 
 import logging
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+
+from facestab.video.container import open_input
 
 _LOG = logging.getLogger(__name__)
 # the same as of frames, see `facestab.video.index`
@@ -32,7 +32,7 @@ class AudioCopy:
         self._next: Packet | None = None
         self._last_s: Fraction | None = None
         try:
-            opened = av.open(os.fspath(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+            opened = open_input(path)
         except FFmpegError:
             return
         track = next((s for s in opened.streams if isinstance(s, AudioStream)), None)

@@ -5,7 +5,9 @@ all of these files show what they are before decord reads them (experiments/fuzz
 it never reads in this process: see `facestab.video.guarded`.
 """
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +32,8 @@ def read_frames(index: VideoIndex, start: int, stop: int) -> Iterator[np.ndarray
     step = max(2, _MOST_BYTES // (info.height * info.width * 3))
     for first in range(start, stop, step):
         last = min(first + step, stop)
-        answer = guarded_decord().ask(info.path, first, last, goes_on=last < stop)
+        # what stands before a colon in a relative path would be a protocol
+        answer = guarded_decord().ask(Path(os.path.abspath(info.path)), first, last, goes_on=last < stop)
         if answer.total and answer.total != info.num_frames:
             raise _refusal(index, f"decord counts {answer.total} frames instead of {info.num_frames}")
         if answer.frames and answer.shape != (info.height, info.width, 3):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,8 @@ from facestab.types import VideoInfo
 from facestab.video.base import Source
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+# what files of these suffixes hold; of others some start programs (EPS), and all are more code to trust
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "GIF")
 
 # Pillow names a broken file by all of these
 _BROKEN = (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError)
@@ -56,9 +59,18 @@ def sequence_files(path: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> li
     return [image for image in list_images(path.parent, suffixes) if number.fullmatch(image.name)]
 
 
+def open_image(file: Path | BinaryIO) -> Image.Image:
+    """An image whose pixels are not yet read.
+
+    Raises:
+        OSError: when it is none, or of an unusual format whatever its name says. Pillow raises others, too.
+    """
+    return Image.open(file, formats=_FORMATS)
+
+
 def read_rgb(path: Path) -> np.ndarray:
     """uint8 (H, W, 3): grey and palette images become RGB, alpha is dropped, 16 bits become 8."""
-    with Image.open(path) as image:
+    with open_image(path) as image:
         if image.mode.startswith("I"):
             return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=-1)
         # straight to RGB, a palette with transparent entries warns
@@ -149,7 +161,7 @@ class FrameFolder(Source):
 
 def _size(file: Path) -> tuple[int, int]:
     try:
-        with Image.open(file) as image:
+        with open_image(file) as image:
             return image.size
     except _BROKEN as error:
         raise _broken(file, error) from error

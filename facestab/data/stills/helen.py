@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from facestab.data.folder_name import folder_name
 from facestab.data.images import LabelledImage
 from facestab.data.stills.files import SPLITS, FileImages, ImageFile, read_grey, read_lines, read_rgb
 from facestab.errors import FacestabError
@@ -64,6 +65,9 @@ class Helen(FileImages):
             raise FacestabError(f"{path}: no such list; is {self.root} the folder of Helen?")
         # a line has the number and the name
         lines = [line.split(",")[-1].strip() for line in read_lines(path)]
+        strange = next((name for name in lines if name and folder_name(name) != name), None)
+        if strange is not None:
+            raise FacestabError(f"{path}: '{strange}' is not the name of an image; copy the list again")
         return [name for name in lines if name]
 
     def _file(self, name: str) -> ImageFile:
