@@ -31,11 +31,21 @@ class OnnxNet(SegNet):
         self._session: Any = None
 
     def forward(self, images_BCHW: Tensor) -> SegOutput:
-        """See `SegNet`."""
+        """See `SegNet`.
+
+        Raises:
+            WeightsError: when the graph cannot be run on such images.
+        """
         if self._session is None:
             self._session = open_session(self.path, images_BCHW.device)
         frames_NHWC = np.ascontiguousarray(images_BCHW.permute(0, 2, 3, 1).cpu().numpy())
-        logits_BKHW = torch.from_numpy(self._session.run([OUTPUT], {INPUT: frames_NHWC})[0]).to(images_BCHW.device)
+        try:
+            logits_NKHW = self._session.run([OUTPUT], {INPUT: frames_NHWC})[0]
+        except Exception as error:
+            # its own exceptions have no common base
+            reason = str(error).splitlines()[0]
+            raise WeightsError(f"{self.path}: ONNX Runtime cannot run it ({reason}); export it again") from error
+        logits_BKHW = torch.from_numpy(logits_NKHW).to(images_BCHW.device)
         return SegOutput(logits_BKHW, logits_BKHW)
 
 

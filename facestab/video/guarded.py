@@ -61,7 +61,7 @@ class GuardedDecord:
         key = path, about.st_size, about.st_mtime_ns
         if key in self.deadly:
             return Answer(0, (), [], self.deadly[key])
-        question = {"path": os.fspath(path), "start": start, "stop": stop, "goes_on": goes_on}
+        question = {"path": os.path.abspath(path), "start": start, "stop": stop, "goes_on": goes_on}
         with self._lock:
             process = self._started()
             late = threading.Event()

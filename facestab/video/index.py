@@ -145,20 +145,27 @@ def build_index(path: Path) -> VideoIndex:
         VideoError: when the file cannot be opened, when nothing in it can be decoded, or when it is cut off.
     """
     try:
+        # not while the packets are read: for a damaged header FFmpeg asks for up to 4 GB each time a file is open
+        first = _first_frame(path)
         with opened(path) as (container, stream):
             packets = _read_packets(container, stream)
             _check_whole(path, container, stream, packets)
-            return _to_index(path, container, stream, packets, _first_frame(path))
+            if isinstance(first, FFmpegError):
+                raise first
+            if first is None:
+                raise VideoError(f"{path}: no frame of this file can be decoded; copy it again, or give another video")
+            return _to_index(path, container, stream, packets, first)
     except FFmpegError as error:
         raise VideoError(f"{path}: damaged, no frame can be decoded ({error.strerror}); copy it again") from error
 
 
-def _first_frame(path: Path) -> VideoFrame:
+def _first_frame(path: Path) -> VideoFrame | FFmpegError | None:
+    """The first one, or why there is none: that the file is cut off says more."""
     with opened(path) as (container, stream):
-        first = next(decoded_frames(container, stream), None)
-    if first is None:
-        raise VideoError(f"{path}: no frame of this file can be decoded; copy it again, or give another video")
-    return first
+        try:
+            return next(decoded_frames(container, stream), None)
+        except FFmpegError as error:
+            return error
 
 
 def _read_packets(container: InputContainer, stream: VideoStream) -> _Packets:

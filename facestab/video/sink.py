@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 from av.container import OutputContainer
-from av.error import FFmpegError
+from av.error import ExternalError, FFmpegError
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
@@ -117,6 +117,7 @@ class VideoSink:
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._shape: tuple[int, ...] = ()
+        self._size: tuple[int, int] = (0, 0)
         self._num_written = 0
 
     def write(self, frame: np.ndarray) -> None:
@@ -163,6 +164,7 @@ class VideoSink:
         if not isinstance(stream, VideoStream):
             raise TypeError(f"{self._settings.name} is no video encoder")
         stream.width, stream.height, stream.pix_fmt = width, height, self._settings.pixel_format
+        self._size = width, height
         stream.codec_context.time_base = _FINE if self._times else 1 / self.fps
         if self.codec == "h264":
             # what the conversion from RGB uses; players guess BT.709 for large frames when nothing is said
@@ -187,6 +189,9 @@ class VideoSink:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> VideoError:
+        if isinstance(error, ExternalError):
+            size, name = "x".join(map(str, self._size)), self._settings.name
+            return VideoError(f"{self.path}: cannot be written, {name} refuses frames of {size}; use a smaller video")
         reason = getattr(error, "strerror", None) or error
         return VideoError(f"{self.path}: cannot be written ({reason}); check the folder and the space left")
 
