@@ -76,11 +76,12 @@ def _resampled_means(values_SV: np.ndarray, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     num_seeds, num_videos = values_SV.shape
     videos = generator.integers(num_videos, size=(NUM_RESAMPLES, num_videos))
+    found: np.ndarray
     if num_seeds == 1:
-        found: np.ndarray = values_SV[0][videos].mean(1)
+        found = values_SV[0][videos].mean(1)
         return found
     seeds = generator.integers(num_seeds, size=(NUM_RESAMPLES, num_seeds))
-    found: np.ndarray = values_SV[seeds[:, :, None], videos[:, None, :]].mean((1, 2))
+    found = values_SV[seeds[:, :, None], videos[:, None, :]].mean((1, 2))
     return found
 
 

@@ -49,21 +49,19 @@ def damage(
 
 
 def _blur(clean_HW3: np.ndarray, camera: CameraState) -> np.ndarray:
-    frame_HW3 = clean_HW3.copy()
+    frame_HW3: np.ndarray = clean_HW3.copy()
     if camera.blur_px > 0.15:
         cv2.GaussianBlur(frame_HW3, (0, 0), camera.blur_px, dst=frame_HW3)
     length = math.hypot(*camera.shift_px)
     if length < 0.3:
-        found: np.ndarray = frame_HW3
-        return found
+        return frame_HW3
     steps = min(2 + int(length), 7)
-    total_HW3 = np.zeros_like(frame_HW3)
+    total_HW3: np.ndarray = np.zeros_like(frame_HW3)
     for place in np.linspace(-0.5, 0.5, steps):
         shift_23 = np.array([[1, 0, place * camera.shift_px[0]], [0, 1, place * camera.shift_px[1]]])
         total_HW3 += cv2.warpAffine(frame_HW3, shift_23, frame_HW3.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
     total_HW3 /= steps
-    found: np.ndarray = total_HW3
-    return found
+    return total_HW3
 
 
 def _gains(conditions: Conditions, clip_keys: tuple[int, ...], t: int) -> np.ndarray:
