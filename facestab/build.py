@@ -37,7 +37,8 @@ def build(config: DictConfig | Mapping[str, Any], **kwargs: Any) -> Any:
             raise cause from error
         if isinstance(cause, (ValueError, TypeError)):
             raise SettingError(f"{_target(config)}: {cause}") from cause
-        raise SettingError(str(error).splitlines()[0]) from error
+        reason = "".join(f" {line}" for line in str(cause).splitlines()[:1]) if cause is not None else ""
+        raise SettingError(str(error).splitlines()[0] + reason) from error
 
 
 def build_trusted(config: Mapping[str, Any], allow: Sequence[str] = ()) -> Any:
