@@ -34,7 +34,7 @@ class Attack:
         self.mark = mark
 
     def __reduce__(self):
-        return exec, (f"open({str(self.mark)!r}, 'w')",)
+        return exec, (f"open({str(self.mark)!r}, 'w').close()",)
 
 
 def plain(attack):
@@ -95,7 +95,7 @@ COMMANDS = [
     # there is no such setting, and no file in the place of trained weights
     ["stage=image", "net=tiny", "net.weights=evil.pth"],
     ["stage=image", "net=tiny", "+net.weights=evil.pth"],
-    ["stage=image", "net=tiny", "net.encoder_weights=evil.pth"],
+    ["stage=image", "net=unet_resnet18", "net.encoder_weights=evil.pth"],
 ]
 
 
@@ -172,6 +172,7 @@ def test_a_card_that_is_none_is_named(tmp_path, parts):
     assert LabelSet(**card()["labels"]) == FACE11
 
 
+@pytest.mark.filterwarnings("ignore:.*quantize")
 def test_tensors_that_point_elsewhere_are_refused(tmp_path):
     strange = [torch.zeros(2).to_sparse(), "text", torch.quantize_per_tensor(torch.zeros(2), 1.0, 0, torch.quint8)]
     for tensor in strange:

@@ -87,7 +87,8 @@ class RecurrentTraining(LightningModule):
     @torch.no_grad()
     def _image_probs(self, frames_BTCHW: Tensor) -> Tensor:
         output = self._image_net[0](frames_BTCHW.flatten(0, 1))
-        return output.logits_BKHW.float().softmax(1).unflatten(0, frames_BTCHW.shape[:2])
+        found: Tensor = output.logits_BKHW.float().softmax(1).unflatten(0, frames_BTCHW.shape[:2])
+        return found
 
     def training_step(self, batch: FrameWindowBatch, batch_idx: int) -> Tensor:
         """The loss of one batch."""

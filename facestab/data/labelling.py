@@ -17,8 +17,8 @@ from facestab.errors import FacestabError
 from facestab.nets.inference import resize_frames, resize_labels
 from facestab.nets.segnet import SegNet
 from facestab.overlap import ahead
+from facestab.types import VideoInfo
 from facestab.video.sink import VideoSink
-from facestab.video.source import VideoInfo
 
 
 def teach(

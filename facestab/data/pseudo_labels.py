@@ -127,7 +127,8 @@ class PseudoLabels:
             return next(self.source.frames(0, 1))
         # a run is decoded by all cores, which is no good in a worker; a pair by one
         first = min(number, num_frames - 2)
-        return self.source.pair(first)[number - first]
+        found: np.ndarray = self.source.pair(first)[number - first]
+        return found
 
     def _label(self, number: int, stored: np.ndarray) -> SoftLabel:
         if self.is_true:

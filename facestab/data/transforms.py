@@ -128,7 +128,8 @@ class Augmentation:
         if not self._photometric.transforms:
             return frame_HWC
         _seed(self._photometric, rng)
-        return self._photometric(image=np.ascontiguousarray(frame_HWC))["image"]
+        found: np.ndarray = self._photometric(image=np.ascontiguousarray(frame_HWC))["image"]
+        return found
 
     def _square(
         self, frames: np.ndarray, labels: np.ndarray, maps: Sequence[np.ndarray], rng: np.random.Generator | None

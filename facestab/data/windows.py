@@ -186,7 +186,7 @@ class FrameWindowData(LightningDataModule):
         """Windows of the training videos, in an order that changes from epoch to epoch."""
         return self.loader("train", shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[FrameWindowBatch] | list[DataLoader]:
+    def val_dataloader(self) -> DataLoader[FrameWindowBatch] | list[DataLoader[FrameWindowBatch]]:
         """Windows of the validation videos."""
         return self.loader("val", shuffle=False)
 

@@ -26,7 +26,8 @@ class _FromFrames(nn.Module):
         self.net = net
 
     def forward(self, frames_NHWC: Tensor) -> Tensor:
-        return self.net(frames_NHWC.permute(0, 3, 1, 2)).logits_BKHW
+        found: Tensor = self.net(frames_NHWC.permute(0, 3, 1, 2)).logits_BKHW
+        return found
 
 
 def graph_of(net: SegNet, cache: Path, size: int) -> Path:

@@ -169,7 +169,8 @@ class VideoFiles:
         if width <= self.choice.small_width:
             return picture_HWC
         size = self.choice.small_width, max(1, round(height * self.choice.small_width / width))
-        return cv2.resize(picture_HWC, size, interpolation=cv2.INTER_AREA)
+        found: np.ndarray = cv2.resize(picture_HWC, size, interpolation=cv2.INTER_AREA)
+        return found
 
     def _sink(self, name: str) -> Any:
         if name not in self._sinks:

@@ -59,7 +59,8 @@ def sign_test(num_better: int, num_worse: int) -> float:
     """Two-sided p of the sign test: how likely so uneven a split is when both directions are (ties left out)."""
     total = num_better + num_worse
     tail = sum(comb(total, k) for k in range(min(num_better, num_worse) + 1)) / 2**total
-    return min(1.0, 2 * tail)
+    found: float = min(1.0, 2 * tail)
+    return found
 
 
 def _checked(first: Values, second: Values) -> tuple[np.ndarray, np.ndarray]:
@@ -75,10 +76,13 @@ def _resampled_means(values_SV: np.ndarray, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     num_seeds, num_videos = values_SV.shape
     videos = generator.integers(num_videos, size=(NUM_RESAMPLES, num_videos))
+    found: np.ndarray
     if num_seeds == 1:
-        return values_SV[0][videos].mean(1)
+        found = values_SV[0][videos].mean(1)
+        return found
     seeds = generator.integers(num_seeds, size=(NUM_RESAMPLES, num_seeds))
-    return values_SV[seeds[:, :, None], videos[:, None, :]].mean((1, 2))
+    found = values_SV[seeds[:, :, None], videos[:, None, :]].mean((1, 2))
+    return found
 
 
 def _quantiles(means: np.ndarray, level: float) -> tuple[float, float]:

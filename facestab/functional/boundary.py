@@ -54,7 +54,8 @@ def contour(mask_HW: np.ndarray) -> np.ndarray:
     Args:
         mask_HW: uint8, 0 and 255.
     """
-    return cv2.morphologyEx(mask_HW, cv2.MORPH_GRADIENT, _BLOCK, anchor=(0, 0))
+    found: np.ndarray = cv2.morphologyEx(mask_HW, cv2.MORPH_GRADIENT, _BLOCK, anchor=(0, 0))
+    return found
 
 
 def contour_matches(pred_HW: np.ndarray, target_HW: np.ndarray, num_classes: int, tolerance_px: int) -> np.ndarray:

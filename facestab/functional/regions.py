@@ -102,7 +102,8 @@ def _change(before_HW: np.ndarray, now_HW: np.ndarray, blur: float) -> np.ndarra
     """float32 (H, W), how much the luma changes around each pixel."""
     difference_HW = cv2.subtract(now_HW, before_HW, dtype=cv2.CV_32F)
     size_px = blur * math.hypot(*difference_HW.shape)
-    return cv2.GaussianBlur(np.abs(difference_HW - _median(difference_HW)), (0, 0), size_px)
+    found: np.ndarray = cv2.GaussianBlur(np.abs(difference_HW - _median(difference_HW)), (0, 0), size_px)
+    return found
 
 
 def _median(values_HW: np.ndarray) -> float:

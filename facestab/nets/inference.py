@@ -45,7 +45,8 @@ def resize_labels(labels_NHW: np.ndarray, height: int, width: int) -> np.ndarray
 def predict_logits(net: SegNet, frames_NHWC: np.ndarray, device: torch.device) -> Tensor:
     """Logits (N, K, H, W), float32, on `device`, of uint8 frames."""
     images_NCHW = torch.from_numpy(frames_NHWC).to(device).permute(0, 3, 1, 2)
-    return net(images_NCHW).logits_BKHW.float()
+    found: Tensor = net(images_NCHW).logits_BKHW.float()
+    return found
 
 
 def argmax_labels(logits_NKHW: Tensor) -> np.ndarray:

@@ -164,4 +164,5 @@ def num_steps(config: DictConfig, image_net: SegNet | None) -> int:
     batches = math.ceil(num_pairs / (pairs.batch_size * config.trainer.devices))
     limit = config.trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-    return max(1, batches * config.temporal.max_epochs // config.trainer.accumulate_grad_batches)
+    found: int = max(1, batches * config.temporal.max_epochs // config.trainer.accumulate_grad_batches)
+    return found

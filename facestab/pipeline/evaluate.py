@@ -120,7 +120,8 @@ def _frame_batches(video: MaskedVideo, batch_size: int) -> Iterator[tuple[np.nda
 def _resize(frame_HWC: np.ndarray, height: int, width: int) -> np.ndarray:
     if frame_HWC.shape[:2] == (height, width):
         return frame_HWC
-    return cv2.resize(frame_HWC, (width, height), interpolation=cv2.INTER_AREA)
+    found: np.ndarray = cv2.resize(frame_HWC, (width, height), interpolation=cv2.INTER_AREA)
+    return found
 
 
 def one_hot(labels_NHW: np.ndarray, num_classes: int) -> Tensor:

@@ -173,7 +173,8 @@ def _shrink(counts_HW: np.ndarray) -> np.ndarray:
     scale = _MAX_HEAT_PX / max(counts_HW.shape)
     if scale >= 1:
         return counts_HW.astype(np.float64)
-    return cv2.resize(counts_HW.astype(np.float64), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found: np.ndarray = cv2.resize(counts_HW.astype(np.float64), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return found
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

@@ -79,7 +79,8 @@ def choose_column(columns_KW: np.ndarray) -> int:
     present = [k for k in range(1, _NUM_IDS) if k != IGNORE_ID and areas_K[k]]
     small = [k for k in present if areas_K[k] < areas_K[present].mean()] or present
     if not small:
-        return columns_KW.shape[1] // 2
+        found: int = columns_KW.shape[1] // 2
+        return found
     shares_W = (columns_KW[small] / areas_K[small][:, None]).sum(0)
     return int(np.argmax(shares_W))
 
@@ -106,12 +107,14 @@ def peak_count(maps: Iterable[np.ndarray]) -> float:
 def heat(counts_HW: np.ndarray, peak: float) -> np.ndarray:
     """Counts as colours, uint8 RGB (H, W, 3): dark for 0, brightest from `peak` on."""
     grey_HW = np.clip(255 * counts_HW / peak, 0, 255).round().astype(np.uint8)
-    return cv2.cvtColor(cv2.applyColorMap(grey_HW, _COLOURMAP), cv2.COLOR_BGR2RGB)
+    found: np.ndarray = cv2.cvtColor(cv2.applyColorMap(grey_HW, _COLOURMAP), cv2.COLOR_BGR2RGB)
+    return found
 
 
 def marked(picture_HWC: np.ndarray, column: int) -> np.ndarray:
     """The RGB picture with a column drawn in."""
-    return cv2.line(picture_HWC.copy(), (column, 0), (column, picture_HWC.shape[0] - 1), (255, 0, 255), 1)
+    found: np.ndarray = cv2.line(picture_HWC.copy(), (column, 0), (column, picture_HWC.shape[0] - 1), (255, 0, 255), 1)
+    return found
 
 
 def png_uri(picture_HWC: np.ndarray) -> str:

@@ -44,12 +44,14 @@ class Run:
     @property
     def metrics(self) -> Mapping[str, Mapping[str, float]]:
         """Values by row and key."""
-        return self.record.get("metrics", {})
+        found: Mapping[str, Mapping[str, float]] = self.record.get("metrics", {})
+        return found
 
     @property
     def videos(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
         """Values by video, row and key."""
-        return self.record.get("videos", {})
+        found: Mapping[str, Mapping[str, Mapping[str, float]]] = self.record.get("videos", {})
+        return found
 
     @property
     def result(self) -> str:

@@ -95,7 +95,8 @@ class SegmentationStage(LightningModule):
         """Adds labelled images to the validation accuracy; returns their logits."""
         logits_BKHW = self.net(batch.images_BCHW).logits_BKHW
         self.scores.update(logits_BKHW.max(1).indices, batch.labels_BHW)
-        return logits_BKHW
+        found: Tensor = logits_BKHW
+        return found
 
     def on_validation_epoch_end(self) -> None:
         """Logs the accuracy of the whole validation split, from one confusion matrix."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
@@ -28,8 +29,8 @@ class AudioCopy:
     def __init__(self, path: Path, container: OutputContainer) -> None:
         self._input: InputContainer | None = None
         self._container = container
-        self._packets: Iterator[Packet] = iter(())
-        self._next: Packet | None = None
+        self._packets: Iterator[Packet[Any]] = iter(())
+        self._next: Packet[Any] | None = None
         self._last_s: Fraction | None = None
         try:
             opened = open_input(path)

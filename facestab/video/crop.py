@@ -118,7 +118,8 @@ def crop(frame_HWC: np.ndarray, square: Square, size: int) -> np.ndarray:
         matrix_23 = matrix_23 / factor
         matrix_23[:, 2] -= (factor - 1) / (2 * factor)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(frame_HWC, matrix_23, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    found: np.ndarray = cv2.warpAffine(frame_HWC, matrix_23, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return found
 
 
 def paste(logits_MKSS: Tensor, squares: list[Square], height: int, width: int) -> Tensor:

@@ -35,4 +35,5 @@ def _small_bgr(frame_HWC: np.ndarray) -> np.ndarray:
     height, width = frame_HWC.shape[:2]
     scale = min(1.0, _WIDTH_PX / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.cvtColor(cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    found: np.ndarray = cv2.cvtColor(cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    return found

@@ -118,7 +118,8 @@ class EstimatedFlow(ABC):
             cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in (frame_a_HWC, frame_b_HWC)
         )
         flow_HW2 = cv2.resize(self._estimate(small_a_HWC, small_b_HWC), (width, height))
-        return flow_HW2 * np.array([width / size[0], height / size[1]], np.float32)
+        found: np.ndarray = flow_HW2 * np.array([width / size[0], height / size[1]], np.float32)
+        return found
 
     @abstractmethod
     def _estimate(self, frame_a_HWC: np.ndarray, frame_b_HWC: np.ndarray) -> np.ndarray:
@@ -181,4 +182,7 @@ def padded_luma(frame_HWC: np.ndarray) -> np.ndarray:
     luma_HW = cv2.cvtColor(np.ascontiguousarray(frame_HWC), cv2.COLOR_RGB2GRAY)
     height, width = luma_HW.shape
     missing = max(MIN_SIDE_PX - height, 0), max(MIN_SIDE_PX - width, 0)
-    return cv2.copyMakeBorder(luma_HW, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE) if any(missing) else luma_HW
+    found: np.ndarray = (
+        cv2.copyMakeBorder(luma_HW, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE) if any(missing) else luma_HW
+    )
+    return found

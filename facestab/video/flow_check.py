@@ -109,7 +109,8 @@ def _motion(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     bend_HW2 = cv2.resize(points_HW2, (width, height), interpolation=cv2.INTER_CUBIC)
     parts = [part_HW2 / _mean_length(part_HW2) for part_HW2 in (affine_HW2, bend_HW2)]
     flow_HW2 = parts[0] + parts[1]
-    return flow_HW2 * np.float32(_MEAN_MOTION * side / _mean_length(flow_HW2))
+    found: np.ndarray = flow_HW2 * np.float32(_MEAN_MOTION * side / _mean_length(flow_HW2))
+    return found
 
 
 def _mean_length(flow_HW2: np.ndarray) -> float:
@@ -130,7 +131,8 @@ def _moved(
 def _noisy(frame_HWC: np.ndarray, noise_std: float, rng: np.random.Generator) -> np.ndarray:
     grain_HW = cv2.GaussianBlur(rng.standard_normal(frame_HWC.shape[:2]).astype(np.float32), (0, 0), _GRAIN_PX)
     grain_HW *= noise_std / max(float(grain_HW.std()), 1e-9)
-    return np.clip(frame_HWC + grain_HW[..., None] + 0.5, 0, 255).astype(np.uint8)
+    found: np.ndarray = np.clip(frame_HWC + grain_HW[..., None] + 0.5, 0, 255).astype(np.uint8)
+    return found
 
 
 def _mean(total: float, count: float) -> float:

@@ -155,14 +155,17 @@ class FrameFolder(Source):
         """Forget the list of files; the next use makes it again."""
         self._info = None
 
-    def __reduce__(self) -> tuple[type["FrameFolder"], tuple[Path, Fraction, Callable, tuple[str, ...]]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type["FrameFolder"], tuple[Path, Fraction, Callable[[Path], np.ndarray], tuple[str, ...]]]:
         return FrameFolder, (self.path, self.fps, self._read, self._suffixes)
 
 
 def _size(file: Path) -> tuple[int, int]:
     try:
         with open_image(file) as image:
-            return image.size
+            found: tuple[int, int] = image.size
+            return found
     except _BROKEN as error:
         raise _broken(file, error) from error
 

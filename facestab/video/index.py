@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -108,7 +109,7 @@ class _Packets:
     num_corrupt: int = 0
     end_s: float = 0.0
 
-    def add(self, packet: Packet) -> None:
+    def add(self, packet: "Packet[Any]") -> None:
         self.pts.append(packet.pts)
         self.is_key.append(packet.is_keyframe)
         self.is_discarded.append(packet.is_discard)
@@ -179,7 +180,7 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Packets:
     return packets
 
 
-def _is_hidden(packet: Packet) -> bool:
+def _is_hidden(packet: "Packet[Any]") -> bool:
     """A VP8 packet that is decoded and never shown: bit 4 of its first byte is 0 (RFC 6386, section 9.1)."""
     return not memoryview(packet)[0] >> 4 & 1
 

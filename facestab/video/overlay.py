@@ -23,7 +23,8 @@ def colourise(labels_HW: np.ndarray, palette_lut: np.ndarray) -> np.ndarray:
     if palette_lut.shape != (256, 3) or palette_lut.dtype != np.uint8:
         raise ValueError(f"palette_lut: uint8 (256, 3) is possible, got {palette_lut.dtype} {palette_lut.shape}")
     # 10 times faster than palette_lut[labels_HW]
-    return cv2.applyColorMap(_as_uint8(labels_HW), np.ascontiguousarray(palette_lut[:, None]))
+    found: np.ndarray = cv2.applyColorMap(_as_uint8(labels_HW), np.ascontiguousarray(palette_lut[:, None]))
+    return found
 
 
 def overlay(frame_HWC: np.ndarray, labels_HW: np.ndarray, label_set: LabelSet, opacity: float = 0.5) -> np.ndarray:
@@ -43,7 +44,8 @@ def overlay(frame_HWC: np.ndarray, labels_HW: np.ndarray, label_set: LabelSet, o
     tinted_HWC = cv2.addWeighted(frame_HWC, 1 - opacity, colourise(labels_HW, label_set.palette_lut), opacity, 0)
     lut = np.zeros(256, np.uint8)
     lut[[0, IGNORE_ID]] = 255
-    return cv2.copyTo(frame_HWC, cv2.LUT(_as_uint8(labels_HW), lut), tinted_HWC)
+    found: np.ndarray = cv2.copyTo(frame_HWC, cv2.LUT(_as_uint8(labels_HW), lut), tinted_HWC)
+    return found
 
 
 def side_by_side(frames: Sequence[np.ndarray], captions: Sequence[str] | None = None) -> np.ndarray:
@@ -71,7 +73,8 @@ def _caption(text: str, width: int) -> np.ndarray:
     scale = cv2.getFontScaleFromHeight(_FONT, _TEXT_HEIGHT_PX)
     (needed, _), _ = cv2.getTextSize(text, _FONT, scale, 1)
     scale *= max(0.5, min(1.0, (width - 4) / max(needed, 1)))
-    return cv2.putText(strip_HWC, text, (2, _CAPTION_PX - 6), _FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    found: np.ndarray = cv2.putText(strip_HWC, text, (2, _CAPTION_PX - 6), _FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    return found
 
 
 def _as_uint8(labels_HW: np.ndarray) -> np.ndarray:

@@ -70,7 +70,8 @@ class RaftFlow(EstimatedFlow):
             pair_BCHW = F.pad(_inputs(np.stack([frame_a_HWC, frame_b_HWC])).to(device), padding, mode="replicate")
             flow_B2HW = self._net(pair_BCHW[:1], pair_BCHW[1:], num_flow_updates=self.num_updates)[-1]
         flow_HW2 = flow_B2HW[0, :, top : top + height, left : left + width].permute(1, 2, 0)
-        return flow_HW2.float().cpu().contiguous().numpy()
+        found: np.ndarray = flow_HW2.float().cpu().contiguous().numpy()
+        return found
 
     def _load(self) -> nn.Module:
         path = _cached(_URLS[self.name]) if self.weights == "auto" else Path(self.weights)

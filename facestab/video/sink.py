@@ -222,4 +222,5 @@ def even(frame_HWC: np.ndarray) -> np.ndarray:
     height, width = frame_HWC.shape[:2]
     if not (height % 2 or width % 2):
         return np.ascontiguousarray(frame_HWC)
-    return cv2.copyMakeBorder(frame_HWC, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    found: np.ndarray = cv2.copyMakeBorder(frame_HWC, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    return found

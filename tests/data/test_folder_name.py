@@ -21,7 +21,7 @@ from tests.video.barcode import write_clip
         ("..", "__"),
         ("...", "___"),
         (".hidden", "_hidden"),
-        ("../../x", "__.._x"),
+        ("../../x", "___.._x"),
         ("/etc/x", "_etc_x"),
         ("a\\b", "a_b"),
         ("a\0b\nc\x1b[2J", "a_b_c_[2J"),
@@ -52,7 +52,7 @@ def test_long_names_are_cut_and_stay_apart(tmp_path):
 def test_the_id_of_a_video_stays_in_its_folder(tmp_path):
     paths = ["...mp4", "..mp4", ".hidden.mp4", "a/../../x.mp4", "nul.mp4", "a.mp4", "-a.mp4"]
     ids = unique_ids(tmp_path, [ListedVideo(tmp_path / path) for path in paths])
-    assert ids == ["__", "_", "_hidden", "___x", "_nul", "a", "-a"]
+    assert ids == ["__", "_", "_hidden", "____x", "_nul", "a", "-a"]
     videos = tmp_path / "runs" / "videos"
     assert all((videos / id_).parent == videos and (videos / id_).resolve().parent == videos for id_ in ids)
 

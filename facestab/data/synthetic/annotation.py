@@ -32,7 +32,8 @@ def classes(chart: FaceChart, layer_HW: np.ndarray, x_HW: np.ndarray, y_HW: np.n
     flat[skin[lower >= 0]] = _LOWER_LIP
     flat[skin[chart.brow_depth(chart.brow_left, x, y) > 0]] = _LEFT_BROW
     flat[skin[chart.brow_depth(chart.brow_right, x, y) > 0]] = _RIGHT_BROW
-    return labels_HW
+    found: np.ndarray = labels_HW
+    return found
 
 
 def label_map(scene: Scene, size: int) -> np.ndarray:

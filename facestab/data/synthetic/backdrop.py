@@ -38,7 +38,10 @@ class Backdrop:
         to_texel_23 = np.array([[scale, 0, left], [0, scale, top]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         size = (num_samples, num_samples)
-        return cv2.warpAffine(self._linear_HW3, to_texel_23, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+        found: np.ndarray = cv2.warpAffine(
+            self._linear_HW3, to_texel_23, size, flags=flags, borderMode=cv2.BORDER_REFLECT
+        )
+        return found
 
 
 def _tint(rng: np.random.Generator) -> tuple[float, float, float]:

@@ -43,19 +43,20 @@ def damage(
     frame_HW3 += 0.5
     frame_HW3_u8 = np.clip(frame_HW3, 0, 255).astype(np.uint8)
     if conditions.jpeg_quality is None:
-        return frame_HW3_u8
+        found: np.ndarray = frame_HW3_u8
+        return found
     return _compress(frame_HW3_u8, conditions.jpeg_quality, generator("jpeg", *clip_keys, t))
 
 
 def _blur(clean_HW3: np.ndarray, camera: CameraState) -> np.ndarray:
-    frame_HW3 = clean_HW3.copy()
+    frame_HW3: np.ndarray = clean_HW3.copy()
     if camera.blur_px > 0.15:
         cv2.GaussianBlur(frame_HW3, (0, 0), camera.blur_px, dst=frame_HW3)
     length = math.hypot(*camera.shift_px)
     if length < 0.3:
         return frame_HW3
     steps = min(2 + int(length), 7)
-    total_HW3 = np.zeros_like(frame_HW3)
+    total_HW3: np.ndarray = np.zeros_like(frame_HW3)
     for place in np.linspace(-0.5, 0.5, steps):
         shift_23 = np.array([[1, 0, place * camera.shift_px[0]], [0, 1, place * camera.shift_px[1]]])
         total_HW3 += cv2.warpAffine(frame_HW3, shift_23, frame_HW3.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)

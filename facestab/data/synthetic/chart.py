@@ -40,7 +40,8 @@ class Slit:
 
     def bottom(self, x: np.ndarray) -> np.ndarray:
         """Height y below which no skin moves at x."""
-        return self.bottom_y - self.bottom_bend * (x * x)
+        found: np.ndarray = self.bottom_y - self.bottom_bend * (x * x)
+        return found
 
     def line(self, x: np.ndarray) -> np.ndarray:
         """Height y of the closed line at x."""
@@ -93,17 +94,20 @@ class Opening:
         offset = y0 - line
         above = line - _stretch(-offset, up, self.slit.hold_up * taper, line - self.slit.top_y)
         below = line + _stretch(offset, down, self.slit.hold_down * taper, self.slit.bottom(x) - line)
-        return np.where(offset < 0, above, below)
+        found: np.ndarray = np.where(offset < 0, above, below)
+        return found
 
 
 def _stretch(distance: np.ndarray, move: np.ndarray, hold: np.ndarray, span: np.ndarray) -> np.ndarray:
     squeezed = span - (span - distance) * (span - hold - move) / (span - hold)
-    return np.where(distance < hold, distance + move, squeezed)
+    found: np.ndarray = np.where(distance < hold, distance + move, squeezed)
+    return found
 
 
 def _shrink(distance: np.ndarray, move: np.ndarray, hold: np.ndarray, span: np.ndarray) -> np.ndarray:
     relaxed = span - (span - distance) * (span - hold) / (span - hold - move)
-    return np.where(distance < hold + move, distance - move, relaxed)
+    found: np.ndarray = np.where(distance < hold + move, distance - move, relaxed)
+    return found
 
 
 class FaceChart:
@@ -147,7 +151,8 @@ class FaceChart:
         side = 1.0 if slit.centre_x > 0 else -1.0
         along = (x - slit.centre_x) * (side / self.identity.brow_half_length)
         taper = np.clip(1.15 - 0.45 * along, 0, 1) * np.sqrt(np.maximum(1 - along**4, 0))
-        return self.identity.brow_thickness * taper - np.abs(y0 - slit.line(x))
+        found: np.ndarray = self.identity.brow_thickness * taper - np.abs(y0 - slit.line(x))
+        return found
 
     def lip_depths(self, x: np.ndarray, y0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How deep (x, y0) lies inside the upper and the lower lip, in head heights; negative outside."""

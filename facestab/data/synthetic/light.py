@@ -25,7 +25,10 @@ class Light:
         length = np.sqrt(nx * nx + ny * ny + nz * nz)
         facing = (lx * nx + ly * ny + lz * nz) / np.maximum(length, 1e-6)
         wrapped = np.maximum((facing + 0.25) * 0.8, 0)
-        return self.gain * (_AMBIENT * (0.8 - 0.2 * ny / np.maximum(length, 1e-6)) + 0.95 * wrapped * wrapped**0.2)
+        found: np.ndarray = self.gain * (
+            _AMBIENT * (0.8 - 0.2 * ny / np.maximum(length, 1e-6)) + 0.95 * wrapped * wrapped**0.2
+        )
+        return found
 
     def gloss(self, nx: np.ndarray, ny: np.ndarray, nz: np.ndarray) -> np.ndarray:
         """Reflection (N,) of the lamp on the head (Blinn's half vector, exponent 16)."""
@@ -34,4 +37,5 @@ class Light:
         shine = np.maximum((hx * nx + hy * ny + hz * nz) / np.sqrt(nx * nx + ny * ny + nz * nz), 0)
         for _ in range(4):
             shine *= shine
-        return self.gain * shine
+        found: np.ndarray = self.gain * shine
+        return found

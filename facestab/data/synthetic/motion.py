@@ -62,7 +62,8 @@ class Motion:
         weight = hertz**-0.7 * rng.uniform(0.5, 1.0, 5)
         phase = rng.uniform(0, 2 * np.pi, 5)
         waves_T5 = np.sin(2 * np.pi * hertz * self._times_T[:, None] * self._pace + phase)
-        return track.spread * (waves_T5 @ weight) * np.sqrt(2 / (weight**2).sum())
+        found: np.ndarray = track.spread * (waves_T5 @ weight) * np.sqrt(2 / (weight**2).sum())
+        return found
 
     @property
     def _pace(self) -> float:
@@ -88,7 +89,8 @@ class Motion:
         return tracks
 
     def _nods(self) -> np.ndarray:
-        return self._speech()[1] * self._wander(_Wander("nod", 0.016, 0.7, 1.8))
+        found: np.ndarray = self._speech()[1] * self._wander(_Wander("nod", 0.016, 0.7, 1.8))
+        return found
 
     def _face_tracks(self) -> dict[str, np.ndarray]:
         rng = self._rng("expression")

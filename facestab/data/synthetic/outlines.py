@@ -37,7 +37,8 @@ class Curtain:
     def near_side(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """True there and beside the face."""
         inner = 0.225 + 0.012 * np.sin(y * 23 + self.phase) + 0.008 * np.sin(y * 57 + x * 20)
-        return (np.abs(x) > inner) & self.far_side(x, y, z)
+        found: np.ndarray = (np.abs(x) > inner) & self.far_side(x, y, z)
+        return found
 
 
 class Rims:
@@ -53,7 +54,8 @@ class Rims:
         radius = np.sqrt(np.sqrt(u**4 + v**4))
         is_rim = np.abs(radius - 1) < width / 0.1
         is_bridge = (np.abs(x) < eye_x - 0.118) & (np.abs(y - eye_y + 0.03 - 0.4 * x * x) < 0.8 * width)
-        return is_rim | is_bridge
+        found: np.ndarray = is_rim | is_bridge
+        return found
 
 
 _FINGERS = ((-0.115, -0.36, 0.030), (-0.045, -0.43, 0.033), (0.028, -0.42, 0.033), (0.1, -0.35, 0.029))
@@ -66,7 +68,8 @@ def hand_depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     for tip_x, tip_y, radius in _FINGERS:
         depth = np.maximum(depth, _capsule(x, y, (0.82 * tip_x, -0.08), (tip_x, tip_y), radius))
     depth = np.maximum(depth, _capsule(x, y, (0.07, 0.08), (0.23, -0.10), 0.036))
-    return np.maximum(depth, _capsule(x, y, (0.0, 0.1), (0.0, 1.6), 0.09))
+    found: np.ndarray = np.maximum(depth, _capsule(x, y, (0.0, 0.1), (0.0, 1.6), 0.09))
+    return found
 
 
 def _capsule(

@@ -94,7 +94,8 @@ class Skull:
 
     def height(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Head z of the front of the skin over (x, y), the jaw closed."""
-        return np.maximum(self.face_upper.near_z(x, y), self.cranium.near_z(x, y))
+        found: np.ndarray = np.maximum(self.face_upper.near_z(x, y), self.cranium.near_z(x, y))
+        return found
 
 
 def nose_parts(identity: Identity, frame: Frame) -> list[Solid]:

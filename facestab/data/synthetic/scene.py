@@ -139,7 +139,8 @@ class Scene:
             rest_y[inside] = moved
             if gap != Layer.SKIN:
                 layer[inside[is_open]] = gap
-        return rest_y
+        found: np.ndarray = rest_y
+        return found
 
     def material(self, group: Group) -> np.ndarray:
         """(3, N) material coordinates of the hits of a group."""

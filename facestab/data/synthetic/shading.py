@@ -32,7 +32,8 @@ def render(scene: Scene, backdrop: Backdrop, size: int) -> np.ndarray:
     sigma = _LENS_SIGMA_PX * SAMPLES
     blurred_HW3 = cv2.GaussianBlur(colour_HW3, (5, 5), sigma)
     linear_HW3 = cv2.resize(blurred_HW3, (size, size), interpolation=cv2.INTER_AREA)
-    return np.sqrt(np.clip(linear_HW3, 0, 1))
+    found: np.ndarray = np.sqrt(np.clip(linear_HW3, 0, 1))
+    return found
 
 
 def _paint_head(scene: Scene, light: Light, group: Group) -> np.ndarray:
@@ -82,13 +83,15 @@ def _hair(scene: Scene, light: Light, x: np.ndarray, y: np.ndarray, z: np.ndarra
     band = np.exp(-(((y + 0.36 - 0.25 * x * x) / 0.06) ** 2)) * np.clip(z * 4, 0, 1)
     lit = shade * behind * np.clip(grain, 0.25, 2)
     shine = 0.10 * light.gain * band * np.clip(0.6 + 0.5 * strands_N2[:, 0], 0, 2)
-    return lit[:, None] * tone + shine[:, None] * (0.35 + 0.65 * np.sqrt(tone))
+    found: np.ndarray = lit[:, None] * tone + shine[:, None] * (0.35 + 0.65 * np.sqrt(tone))
+    return found
 
 
 def _rims(scene: Scene, light: Light, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     tone = np.array(scene.identity.glasses, np.float32) ** 2
     shine = 0.15 * np.clip(np.sin(18 * x + 31 * y), 0, 1) ** 8
-    return (light.gain * (0.9 * tone + shine[:, None])).astype(np.float32)
+    found: np.ndarray = (light.gain * (0.9 * tone + shine[:, None])).astype(np.float32)
+    return found
 
 
 def _paint_body(scene: Scene, light: Light, group: Group) -> np.ndarray:
@@ -100,7 +103,8 @@ def _paint_body(scene: Scene, light: Light, group: Group) -> np.ndarray:
     nx, ny, nz = (np.where(is_neck, neck, torso) for neck, torso in ((x * 5, x * 1.2), (0.25, -0.45), (0.8, 0.9)))
     # The head shades the neck and, a little, the collar.
     below_chin = np.where(is_neck, np.clip(0.42 + (y - 0.50) * 2.2, 0.35, 0.9), np.clip(0.6 + 1.2 * (y - 0.6), 0.6, 1))
-    return colour_N3 * (light.shade(nx, ny, nz, of_head=False) * below_chin)[:, None]
+    found: np.ndarray = colour_N3 * (light.shade(nx, ny, nz, of_head=False) * below_chin)[:, None]
+    return found
 
 
 def _cloth(scene: Scene, x: np.ndarray, y: np.ndarray, noise_N2: np.ndarray) -> np.ndarray:
@@ -111,7 +115,8 @@ def _cloth(scene: Scene, x: np.ndarray, y: np.ndarray, noise_N2: np.ndarray) -> 
         np.where(has_accent[:, None], np.array(who.cloth_accent, np.float32), np.array(who.cloth, np.float32)) ** 2
     )
     collar = y < 0.66 + 0.3 * np.abs(x)
-    return cloth_N3 * (1 + 0.12 * noise_N2[:, 0] + 0.10 * noise_N2[:, 1] - 0.25 * collar)[:, None]
+    found: np.ndarray = cloth_N3 * (1 + 0.12 * noise_N2[:, 0] + 0.10 * noise_N2[:, 1] - 0.25 * collar)[:, None]
+    return found
 
 
 def _paint_hand(scene: Scene, light: Light, group: Group) -> np.ndarray:

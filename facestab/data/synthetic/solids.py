@@ -48,7 +48,8 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return about_z @ about_y @ about_x
+    found: np.ndarray = about_z @ about_y @ about_x
+    return found
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,17 @@ class Ellipsoid:
 
     def to_sphere_33(self) -> np.ndarray:
         """float64 (3, 3): local offset from the centre to the unit sphere."""
-        return np.diag(1 / np.array(self.axes)) @ rotation(0.0, self.tilt, 0.0)
+        found: np.ndarray = np.diag(1 / np.array(self.axes)) @ rotation(0.0, self.tilt, 0.0)
+        return found
 
     def _gram_33(self) -> np.ndarray:
         sphere_33 = self.to_sphere_33() @ self.frame.inverse_33
-        return sphere_33.T @ sphere_33
+        found: np.ndarray = sphere_33.T @ sphere_33
+        return found
 
     def _world_centre(self) -> np.ndarray:
-        return self.frame.matrix_33 @ np.array(self.centre) + self.frame.offset_3
+        found: np.ndarray = self.frame.matrix_33 @ np.array(self.centre) + self.frame.offset_3
+        return found
 
     def bounds(self) -> Bounds:
         """The rectangle that its image fills."""
@@ -103,7 +107,8 @@ class Ellipsoid:
         z -= gxz / gzz * dx
         z -= gyz / gzz * dy - cz
         z[missed] = -np.inf
-        return z
+        found: np.ndarray = z
+        return found
 
     def near_z(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Local z of the near side over local (x, y) of an untilted ellipsoid; the centre's z beside it."""
@@ -140,7 +145,8 @@ class Plate:
         """World z of the plane over the rays (x, y), which broadcast; `keep` decides what is there."""
         a, b, c = self.frame.inverse_33[2].tolist()
         shift = self.z + float(self.frame.inverse_33[2] @ self.frame.offset_3)
-        return (shift - a * x - b * y) / c
+        found: np.ndarray = (shift - a * x - b * y) / c
+        return found
 
 
 Solid = Ellipsoid | Plate

@@ -51,7 +51,8 @@ def sample(texture: np.ndarray, column: np.ndarray, row: np.ndarray, *, wrap: bo
     border = cv2.BORDER_WRAP if wrap else cv2.BORDER_REPLICATE
     grid = places.reshape(2, -1, width)
     taken = cv2.remap(texture, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=border)
-    return taken.reshape(-1, texture.shape[2])[:count]
+    found: np.ndarray = taken.reshape(-1, texture.shape[2])[:count]
+    return found
 
 
 def sample_noise(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -91,7 +92,10 @@ def skin_map(identity: Identity) -> SkinMap:
 
 
 def _bump(x: np.ndarray, y: np.ndarray, centre: tuple[float, float], spread: tuple[float, float]) -> np.ndarray:
-    return np.exp(-(((np.abs(x) - centre[0]) / spread[0]) ** 2)) * np.exp(-(((y - centre[1]) / spread[1]) ** 2))
+    found: np.ndarray = np.exp(-(((np.abs(x) - centre[0]) / spread[0]) ** 2)) * np.exp(
+        -(((y - centre[1]) / spread[1]) ** 2)
+    )
+    return found
 
 
 def _skin_tone(identity: Identity, x: np.ndarray, y: np.ndarray, noise_HW2: np.ndarray) -> np.ndarray:
@@ -106,13 +110,15 @@ def _skin_tone(identity: Identity, x: np.ndarray, y: np.ndarray, noise_HW2: np.n
     albedo_HW3 = brightness[..., None] * tone
     albedo_HW3[..., 0] *= 1 + 0.3 * redness
     albedo_HW3[..., 1:] *= (1 - 0.6 * redness)[..., None]
-    return albedo_HW3.astype(np.float32)
+    found: np.ndarray = albedo_HW3.astype(np.float32)
+    return found
 
 
 def _beard(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     jaw = 1 / (1 + np.exp(-(y + 0.35 * np.abs(x) - 0.335) / 0.018))
     moustache = _bump(x, y, (0.05, 0.255), (0.075, 0.022))
-    return np.maximum(jaw, moustache)
+    found: np.ndarray = np.maximum(jaw, moustache)
+    return found
 
 
 def _folds(identity: Identity, chart: FaceChart, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -132,7 +138,8 @@ def _folds(identity: Identity, chart: FaceChart, x: np.ndarray, y: np.ndarray) -
     below_lip = identity.mouth_y + identity.lower_lip + 0.018
     shade = shade + 0.22 * _bump(x, y, (0, below_lip), (0.075, 0.016))
     corner = chart.mouth.half_width + 0.004
-    return 1 - np.clip(shade + 0.3 * _bump(x, y, (corner, identity.mouth_y), (0.014, 0.014)), 0, 0.85)
+    found: np.ndarray = 1 - np.clip(shade + 0.3 * _bump(x, y, (corner, identity.mouth_y), (0.014, 0.014)), 0, 0.85)
+    return found
 
 
 def _blend(albedo_HW3: np.ndarray, cover_HW: np.ndarray, tone: np.ndarray) -> None:
@@ -189,4 +196,5 @@ def _relief_slopes(identity: Identity, chart: FaceChart, x: np.ndarray, y: np.nd
         fullness = np.clip(depth / half, 0, 1)
         height = height + 0.011 * fullness * (2 - fullness)
     slope_y, slope_x = np.gradient(height.astype(np.float32), 1 / _TEXELS_PER_UNIT)
-    return cv2.GaussianBlur(np.stack([slope_x, slope_y], -1), (0, 0), 1.2)
+    found: np.ndarray = cv2.GaussianBlur(np.stack([slope_x, slope_y], -1), (0, 0), 1.2)
+    return found
