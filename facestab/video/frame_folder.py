@@ -12,6 +12,7 @@ from PIL import Image
 from facestab.errors import VideoError
 from facestab.types import VideoInfo
 from facestab.video.base import Source
+from facestab.video.picture import is_turned, to_rgb
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -57,13 +58,9 @@ def sequence_files(path: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> li
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """uint8 (H, W, 3): grey and palette images become RGB, alpha is dropped, 16 bits become 8."""
+    """uint8 (H, W, 3) of an image of any kind, see `picture.to_rgb`."""
     with Image.open(path) as image:
-        if image.mode.startswith("I"):
-            return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=-1)
-        # straight to RGB, a palette with transparent entries warns
-        through = "RGBA" if image.mode == "P" and "transparency" in image.info else image.mode
-        return np.array(image.convert(through).convert("RGB"))
+        return to_rgb(image)
 
 
 class FrameFolder(Source):
@@ -150,7 +147,7 @@ class FrameFolder(Source):
 def _size(file: Path) -> tuple[int, int]:
     try:
         with Image.open(file) as image:
-            return image.size
+            return (image.height, image.width) if is_turned(image) else image.size
     except _BROKEN as error:
         raise _broken(file, error) from error
 
