@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from PIL import Image
 
 from facestab.build import conf_dir
 from facestab.errors import FacestabError
@@ -83,6 +84,8 @@ def start_logging() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*log_every_n_steps.*")
     warnings.filterwarnings("ignore", message=".*Experiment logs directory.*")
+    # a large photograph is no attack; what is larger than that is refused
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def remove_if_empty(folder: Path) -> None:
