@@ -1,6 +1,7 @@
 """What `video.source` may meet: refused in one line, left out and counted, or read for what it is."""
 
 import os
+import re
 import shutil
 from fractions import Fraction
 
@@ -25,14 +26,14 @@ NO_INDEX += "(Invalid data found when processing input)"
 NO_VIDEO = "this is not a video, or a damaged one; give a video file such as .mp4 or .mkv "
 TEXT = f"{NO_VIDEO}(Invalid data found when processing input)"
 SOUND = "there are no moving pictures in this file, only sound or data; give a video"
-# file, how it is made, what is said of it
+# file, how it is made, what is said of it; # is a number that depends on the encoder
 LEFT_OUT = [
     ("empty.mp4", made.content(b""), "the file is empty (0 bytes); copy or download it again"),
     ("cut_in_its_header.mp4", made.cut(), NO_INDEX),
-    ("cut.mp4", made.cut(container_options=made.FRONT), "the file is cut off, it ends at 0.92 s of 2.40 s; KEEP"),
-    ("cut.mkv", made.cut(), "the file is cut off, it ends at 1.20 s of 2.40 s; KEEP"),
-    ("cut.webm", made.cut(codec="libvpx"), "the file is cut off, it ends at 1.36 s of 2.40 s; KEEP"),
-    ("cut.avi", made.cut(), "the file is cut off, 32 of 60 frames are there; KEEP"),
+    ("cut.mp4", made.cut(container_options=made.FRONT), "the file is cut off, it ends at # s of 2.40 s; KEEP"),
+    ("cut.mkv", made.cut(), "the file is cut off, it ends at # s of 2.40 s; KEEP"),
+    ("cut.webm", made.cut(codec="libvpx"), "the file is cut off, it ends at # s of 2.40 s; KEEP"),
+    ("cut.avi", made.cut(), "the file is cut off, # of 60 frames are there; KEEP"),
     (
         "text.mp4",
         made.content(b"these are not the frames\n" * 50),
@@ -79,17 +80,22 @@ TAKEN = [
 ]
 
 
-def line(folder, name, message):
+def line(path, name, message):
     """A row's message, with the path and FFmpeg's command in it."""
-    path = folder / name if folder else name
     mending = f"ffmpeg -err_detect ignore_err -i '{name}' '{name.rpartition('.')[0]}_mended.mp4'"
     return f"{path}: {message.replace('KEEP', 'copy it again, or keep the rest: MEND').replace('MEND', mending)}"
+
+
+def says(text, expected):
+    return re.fullmatch(re.escape(expected).replace(r"\#", r"[\d.]+"), text) is not None
 
 
 @pytest.mark.parametrize(("name", "make", "message"), REFUSED, ids=[row[0] for row in REFUSED])
 def test_one_video_that_cannot_be_read_ends_the_command(command, tmp_path, weights, name, make, message):
     make(tmp_path / name)
-    refuses(command(*QUICK, f"ckpt={weights}", f"video.source={name}"), tmp_path, line(None, name, message))
+    ended = command(*QUICK, f"ckpt={weights}", f"video.source={name}")
+    assert says(ended.error, line(name, name, message))
+    refuses(ended, tmp_path, ended.error)
 
 
 def test_among_others_it_is_left_out_named_and_counted(command, tmp_path, weights, caplog):
@@ -99,13 +105,15 @@ def test_among_others_it_is_left_out_named_and_counted(command, tmp_path, weight
     write_clip(tmp_path / "set" / "sound_one.mp4", 3)
     assert command(*QUICK, f"ckpt={weights}", "video.source=set").code == 0
     record = read_record(tmp_path / "runs" / "predict" / "run")
-    said = {f"set/{name}": line(tmp_path.__class__("set"), name, message) for name, _, message in LEFT_OUT}
-    assert record["skipped"] == said
+    skipped = record["skipped"]
+    expected = {f"set/{name}": line(f"set/{name}", name, message) for name, _, message in LEFT_OUT}
+    assert set(skipped) == set(expected)
+    assert [path for path in expected if not says(skipped[path], expected[path])] == []
     assert list(record["inputs"]) == ["sound_one"]
     named = [text.removeprefix("left out: ") for text in caplog.messages if text.startswith("left out: set")]
     assert len(named) == 10
-    assert set(named) <= set(said.values())
-    assert f"left out: {len(said)} of {len(said) + 1} videos, see 'skipped' in the record" in caplog.messages
+    assert set(named) <= set(skipped.values())
+    assert f"left out: {len(LEFT_OUT)} of {len(LEFT_OUT) + 1} videos, see 'skipped' in the record" in caplog.messages
 
 
 @pytest.mark.parametrize(("name", "make", "frames", "height", "width"), TAKEN, ids=[row[0] for row in TAKEN])
@@ -142,10 +150,9 @@ def test_av1_is_read_by_pyav_and_refused_where_decord_is_asked_for(tmp_path):
     encoder = {"codec": "libsvtav1", "options": {"svtav1-params": "preset=12"}}
     path = write_clip(tmp_path / "av1.mp4", 6, **encoder)
     assert numbers_of(open_video(path).pair(2)) == [2, 3]
-    with pytest.raises(VideoError) as refused:
+    why = r"decord does not read av1 reliably"
+    with pytest.raises(VideoError, match=rf"^{path}: backend=decord cannot be used \({why}\); use backend=auto$"):
         open_video(path, "decord").pair(2)
-    why = "decord does not read av1 reliably"
-    assert str(refused.value) == f"{path}: backend=decord cannot be used ({why}); use backend=auto"
 
 
 def test_the_times_of_a_variable_rate_are_those_of_the_masks(command, tmp_path, weights):
