@@ -9,8 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from facestab.errors import FacestabError, SettingError
-
-SAFE_TARGETS = ("facestab.nets.", "segmentation_models_pytorch.", "torchvision.models.", "torch.nn.")
+from facestab.trust import trusted
 
 
 def conf_dir() -> Path:
@@ -42,23 +41,16 @@ def build(config: DictConfig | Mapping[str, Any], **kwargs: Any) -> Any:
 
 
 def build_trusted(config: Mapping[str, Any], allow: Sequence[str] = ()) -> Any:
-    """The object of a config that came with a checkpoint: only known targets are called.
+    """The object of a config that came with a checkpoint: only known networks are made.
 
     Args:
         config: the node as the checkpoint carries it.
-        allow: prefixes of further dotted names that the user trusts.
+        allow: further dotted names that the user trusts.
 
     Raises:
-        FacestabError: when a target is outside the known prefixes.
+        FacestabError: when it asks for more; see `trusted`.
     """
-    known = (*SAFE_TARGETS, *allow)
-    for target in targets(config):
-        if not target.startswith(known):
-            raise FacestabError(
-                f"the checkpoint asks to call '{target}', which is not trusted; "
-                f"if you know it, allow it with allow_targets=[{target.rsplit('.', 1)[0]}]"
-            )
-    return build(config)
+    return build(trusted(config, allow))
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:

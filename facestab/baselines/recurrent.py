@@ -49,6 +49,8 @@ def load_head(path: Path) -> ConvGruHead:
     tensors, card = load_tensors(path)
     if card.stage != "recurrent":
         raise WeightsError(f"{path}: a recurrent head is needed, this is the network of stage={card.stage}")
-    head = build_trusted(card.net, ["facestab.baselines.conv_gru."])
+    head = build_trusted(card.net, ["facestab.baselines.conv_gru"])
+    if not isinstance(head, ConvGruHead):
+        raise WeightsError(f"{path}: its card does not describe a recurrent head")
     load_into(head, tensors, path)
     return head

@@ -54,4 +54,8 @@ def load_any(path: Path, allow_targets: Sequence[str] = ()) -> tuple[SegNet, Mod
     card = net._session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
     if card is None:
         raise WeightsError(f"{path}: it does not say which classes it knows; write it with stage=export")
-    return net, ModelCard.from_dict(json.loads(card), path)
+    try:
+        parts = dict(json.loads(card))
+    except (ValueError, TypeError):
+        raise WeightsError(f"{path}: its model card cannot be read; write it again with stage=export") from None
+    return net, ModelCard.from_dict(parts, path)

@@ -27,7 +27,8 @@ def open_session(path: Path, device: torch.device) -> Any:
     found = onnxruntime.get_available_providers()
     providers = [*(provider for provider in wanted if provider in found), "CPUExecutionProvider"]
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # without a place of its own it cannot refer to other files; some versions follow such paths anywhere
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
     except Exception as error:
         # its own exceptions have no common base
         raise FacestabError(f"{path}: ONNX Runtime cannot run it ({str(error).splitlines()[0]})") from error

@@ -60,14 +60,26 @@ class ModelCard:
         """The card that `path` carries.
 
         Raises:
-            WeightsError: when it was written by a newer version or lacks a part.
+            WeightsError: when it was written by a newer version, lacks a part, or holds something else.
         """
         if card.get("schema") != SCHEMA:
             raise WeightsError(f"{path}: written by another version of facestab (schema {card.get('schema')})")
         try:
-            return cls(**card)
-        except TypeError as error:
-            raise WeightsError(f"{path}: its model card is not complete ({error})") from None
+            found = cls(**card)
+            found._check()
+        except (TypeError, ValueError, AttributeError) as error:
+            reason = str(error).splitlines()[0]
+            raise WeightsError(f"{path}: its model card is not complete, or not a card ({reason})") from None
+        return found
+
+    def _check(self) -> None:
+        """Raise ValueError or TypeError when a part is of another kind than it should be."""
+        kinds = {"stage": str, "net": dict, "labels": dict, "size": int, "image_weights": str, "control_weights": dict}
+        wrong = [name for name, kind in kinds.items() if not isinstance(getattr(self, name), kind)]
+        if wrong or self.size < 1 or not all(isinstance(place, str) for place in self.control_weights.values()):
+            raise ValueError(f"{', '.join(wrong) or 'size or control_weights'} cannot be")
+        if not all(isinstance(name, str) for name in self.label_set.names):
+            raise ValueError("names of classes are text")
 
 
 def save_weights(path: Path, net: nn.Module, card: ModelCard) -> None:
@@ -141,7 +153,10 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Any]:
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise WeightsError(f"{path}: not a Lightning checkpoint")
     prefix = "net."
-    tensors = {key[len(prefix) :]: v for key, v in checkpoint["state_dict"].items() if key.startswith(prefix)}
+    tensors = {key[len(prefix) :]: v for key, v in checkpoint["state_dict"].items() if str(key).startswith(prefix)}
+    # nothing that trains makes others, and what dequantizes them does not check where they point
+    if not all(isinstance(v, Tensor) and v.layout is torch.strided and not v.is_quantized for v in tensors.values()):
+        raise WeightsError(f"{path}: holds something else than plain tensors")
     return tensors, checkpoint.get(CARD_KEY)
 
 

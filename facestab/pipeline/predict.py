@@ -63,15 +63,28 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
 
 
 def _control_weights(path: Path, card: ModelCard) -> dict[str, Path]:
-    """Row name to the weights that stood beside a temporal network, those that still lie where the run left them."""
+    """Row name to the weights that stood beside a temporal network, those that still lie where the run left them.
+
+    The card may be a stranger's: what it names is looked for among the runs that it came with, and nowhere else.
+    """
     places = {**({IMAGE: card.image_weights} if card.image_weights else {}), **card.control_weights}
+    root = _root(path, card).resolve()
     found = {}
     for row, place in places.items():
         # the checkpoint lies in the run's folder or in its checkpoints/
         files: Sequence[Path] = [folder / place for folder in (path.parent, path.parent.parent)]
-        there = [file for file in files if file.is_file()]
+        there = [file for file in files if file.resolve().is_relative_to(root) and file.is_file()]
         if there:
             found[row] = there[0]
         else:
-            log.warning("%s: the weights of '%s' are not there; the comparison goes without them", path, row)
+            log.warning("%s: the weights of '%s' are not in %s; the comparison goes without them", path, row, root)
     return found
+
+
+def _root(path: Path, card: ModelCard) -> Path:
+    """The folder of all the runs that a checkpoint lies among; its own run's folder when it lies alone."""
+    run = path.absolute().parent
+    run = run.parent if run.name == "checkpoints" else run
+    if run.parent.parent.name == "sweeps":
+        return run.parent.parent.parent
+    return run.parent.parent if run.parent.name == card.stage else run

@@ -1,15 +1,15 @@
 """Sound that is copied from one file into another as it is."""
 
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+
+from facestab.video.container import open_input
 
 
 class AudioCopy:
@@ -26,7 +26,7 @@ class AudioCopy:
         self._packets: Iterator[Packet] = iter(())
         self._next: Packet | None = None
         try:
-            opened = av.open(os.fspath(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+            opened = open_input(path)
         except FFmpegError:
             return
         track = next((s for s in opened.streams if isinstance(s, AudioStream)), None)

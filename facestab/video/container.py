@@ -1,6 +1,7 @@
 """Opening a file with PyAV, and saying in one line why it cannot be read."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,30 @@ from facestab.video.forks import make_forks_safe
 make_forks_safe()
 # A forked child that closes a container of its parent waits for decoding threads it does not have
 _INHERITED: list[InputContainer] = []
+# files that hold one video. FFmpeg knows others that name further files to be read: playlists, lists, descriptions
+_FORMATS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "gif", "ogg", "mxf", "nut", "ivf", "obu"),
+    *("dv", "h264", "hevc", "vvc", "m4v", "vc1", "mjpeg", "yuv4mpegpipe", "apng", "rm", "wtv", "gxf", "swf"),
+    # sound alone, to be able to say so
+    *("mp3", "wav", "flac", "aac"),
+)
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
+
+
+def url(path: str | os.PathLike[str]) -> str:
+    """A path as FFmpeg takes it whatever it looks like: what stands before a colon is no protocol."""
+    return f"file:{os.fspath(path)}"
+
+
+def open_input(path: str | os.PathLike[str]) -> InputContainer:
+    """A file, and no other that it may name, neither here nor in the network.
+
+    Raises:
+        FFmpegError: when it cannot be read.
+    """
+    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(_FORMATS)}
+    # tags may be in any encoding
+    return av.open(url(path), options=options, metadata_errors="replace")
 
 
 @contextmanager
@@ -33,9 +58,7 @@ def opened(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, Vi
     """
     check_file(path)
     try:
-        # files only: a playlist in disguise may not reach for the network; tags may be in any encoding
-        options = {"protocol_whitelist": "file"}
-        container = av.open(os.fspath(path), options=options, metadata_errors="replace")
+        container = open_input(path)
     except FFmpegError as error:
         raise VideoError(f"{path}: {_why_unreadable(path)} ({error.strerror})") from error
     owner = os.getpid()
@@ -71,9 +94,15 @@ def missing(path: Path) -> VideoError:
 
 
 def _why_unreadable(path: Path) -> str:
-    with path.open("rb") as file:
-        if file.read(12)[4:8] == b"ftyp":
-            return "the file is cut off or was never finished, its table of frames is missing; copy or record it again"
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        return f"this file cannot be read; give it to the user who runs this ({error.strerror})"
+    if head[4:8] == b"ftyp":
+        return "the file is cut off or was never finished, its table of frames is missing; copy or record it again"
+    if head.removeprefix(b"\xef\xbb\xbf").startswith(_PLAYLISTS):
+        return "this is a playlist, which names other files that are not followed; give a video file"
     return "this is not a video, or a damaged one; give a video file such as .mp4 or .mkv"
 
 
@@ -91,4 +120,6 @@ def decoded_frames(container: InputContainer, stream: VideoStream) -> Iterator[V
 
 def mending(path: Path) -> str:
     """The command that makes a sound file of what can be read."""
-    return f"ffmpeg -err_detect ignore_err -i '{path.name}' '{path.stem}_mended.mp4'"
+    # it is meant to be pasted into a shell, and a name may hold anything
+    names = (shlex.quote(url(name)) for name in (path.name, f"{path.stem}_mended.mp4"))
+    return f"ffmpeg -err_detect ignore_err -i {' '.join(names)}"

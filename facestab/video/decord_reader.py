@@ -37,7 +37,8 @@ def read_frames(index: VideoIndex, start: int, stop: int) -> Iterator[np.ndarray
 @contextmanager
 def _reader(decord: Any, index: VideoIndex) -> Iterator[Any]:
     owner = os.getpid()
-    reader = decord.VideoReader(os.fspath(index.info.path), num_threads=1)
+    # what stands before a colon in a relative path would be a protocol
+    reader = decord.VideoReader(os.path.abspath(index.info.path), num_threads=1)
     _OPEN_READERS.append(reader)
     try:
         if len(reader) != index.info.num_frames:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,8 @@ from facestab.video.base import Source
 from facestab.video.picture import is_turned, to_rgb
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+# what files of these suffixes hold; of others some start programs (EPS), and all are more code to trust
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "GIF")
 
 # Pillow names a broken file by all of these
 _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
@@ -57,9 +60,18 @@ def sequence_files(path: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> li
     return [image for image in list_images(path.parent, suffixes) if number.fullmatch(image.name)]
 
 
+def open_image(file: Path | BinaryIO) -> Image.Image:
+    """An image whose pixels are not yet read.
+
+    Raises:
+        OSError: when it is none, or of an unusual format whatever its name says. Pillow raises others, too.
+    """
+    return Image.open(file, formats=_FORMATS)
+
+
 def read_rgb(path: Path) -> np.ndarray:
     """uint8 (H, W, 3) of an image of any kind, see `picture.to_rgb`."""
-    with Image.open(path) as image:
+    with open_image(path) as image:
         return to_rgb(image)
 
 
@@ -146,7 +158,7 @@ class FrameFolder(Source):
 
 def _size(file: Path) -> tuple[int, int]:
     try:
-        with Image.open(file) as image:
+        with open_image(file) as image:
             return (image.height, image.width) if is_turned(image) else image.size
     except _BROKEN as error:
         raise _broken(file, error) from error

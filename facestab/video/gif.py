@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from facestab.errors import VideoError
+from facestab.video.container import url
 
 # GIF counts time in hundredths of a second
 _TICK = Fraction(1, 100)
@@ -77,7 +78,7 @@ class GifSink:
         self._colours[:, 0] = 255
         self._colours[: len(rgb), 1:] = rgb
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(os.fspath(self._part), "w", container_options={"loop": "0"})
+        self._container = av.open(url(self._part), "w", container_options={"loop": "0"})
         stream = self._container.add_stream("gif", rate=self.fps)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "pal8"

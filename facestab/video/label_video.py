@@ -5,12 +5,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from facestab.errors import VideoError
 from facestab.types import VideoInfo
 from facestab.video.base import Source
-from facestab.video.frame_folder import FrameFolder
+from facestab.video.frame_folder import FrameFolder, open_image
 from facestab.video.video_file import VideoFile
 
 # no JPEG: it changes ids
@@ -23,7 +22,7 @@ def read_label(path: Path) -> np.ndarray:
     Raises:
         ValueError: when the image is in colour, or an id is above 255.
     """
-    with Image.open(path) as image:
+    with open_image(path) as image:
         if image.mode not in ("P", "L", "1") and not image.mode.startswith("I"):
             raise ValueError(f"a label image is grey or has a palette, this one is {image.mode}")
         labels_HW = np.asarray(image)

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, overload
 
-import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
-from facestab.video.container import decoded_frames
+from facestab.video.container import decoded_frames, open_input
 
 log = logging.getLogger(__name__)
 DEFAULT_FPS = Fraction(25)
@@ -76,8 +75,7 @@ class LiveSource:
 
     def _piped(self) -> Iterator[np.ndarray]:
         try:
-            options = {"protocol_whitelist": "file"}
-            container = av.open(self.name, options=options, metadata_errors="replace")
+            container = open_input(self.name)
         except FFmpegError as error:
             remedy = "send it in a container that can be read as it comes, such as MPEG-TS, Matroska or Y4M"
             raise VideoError(f"{self.name}: no video comes out of this pipe ({error.strerror}); {remedy}") from error

@@ -1,6 +1,5 @@
 """Writing a video that is watched while it is made."""
 
-import os
 import time
 from fractions import Fraction
 from types import TracebackType
@@ -12,6 +11,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
+from facestab.video.container import url
 from facestab.video.sink import even
 
 _FINE = Fraction(1, 90000)
@@ -57,7 +57,7 @@ class LiveSink:
 
     def _open(self, path: str, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
         options = {"flush_packets": "1"}
-        container = av.open(os.fspath(path), "w", format="mpegts", container_options=options)
+        container = av.open(url(path), "w", format="mpegts", container_options=options)
         stream = container.add_stream("libx264", rate=self.fps, options={"preset": "ultrafast", "tune": "zerolatency"})
         if not isinstance(stream, VideoStream):
             raise TypeError("libx264 is no video encoder")

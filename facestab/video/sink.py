@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
 from facestab.video.audio import AudioCopy
+from facestab.video.container import url
 from facestab.video.forks import make_forks_safe
 
 make_forks_safe()
@@ -157,7 +158,7 @@ class VideoSink:
 
     def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        container = av.open(os.fspath(self._part), "w", container_options=self._settings.container_options)
+        container = av.open(url(self._part), "w", container_options=self._settings.container_options)
         stream = container.add_stream(self._settings.name, rate=self.fps, options=self._settings.options)
         if not isinstance(stream, VideoStream):
             raise TypeError(f"{self._settings.name} is no video encoder")

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from facestab.data.images import ImageSplit, LabelledImage
 from facestab.errors import FacestabError
 from facestab.labels import IGNORE_ID
+from facestab.video.frame_folder import open_image
 from facestab.video.picture import is_turned, to_rgb
 from facestab.video.source import IMAGE_SUFFIXES
 
@@ -257,7 +258,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """An image whose pixels are read already."""
     try:
         with path.open("rb") as stream:
-            image = Image.open(stream)
+            image = open_image(stream)
             image.load()
     except FileNotFoundError:
         raise FacestabError(f"{path}: no such file") from None
