@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from facestab.build import conf_dir
 from facestab.errors import FacestabError
@@ -114,7 +115,7 @@ def main() -> None:
     try:
         sys.argv[1:] = readable(sys.argv[1:])
         entry()
-    except (FacestabError, HydraException, OmegaConfBaseException, OSError) as error:
+    except (FacestabError, HydraException, OmegaConfBaseException, OSError, YAMLError, UnicodeDecodeError) as error:
         sys.exit(f"facestab: error: {explain(error)}")
     sys.exit(1 if _failures else 0)
 

@@ -9,6 +9,7 @@ import torch
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from facestab.errors import FacestabError
 
@@ -24,7 +25,7 @@ def explain(error: BaseException) -> str | None:
     """
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return _of_settings(error)
-    if isinstance(error, FacestabError):
+    if isinstance(error, (FacestabError, YAMLError, UnicodeDecodeError)):
         return _flat(without_traceback(str(error)))
     if is_out_of_memory(error):
         return _of_memory(str(error))

@@ -25,6 +25,7 @@ NO_INDEX = "the file is cut off or was never finished, its table of frames is mi
 NO_INDEX += "(Invalid data found when processing input)"
 NO_VIDEO = "this is not a video, or a damaged one; give a video file such as .mp4 or .mkv "
 TEXT = f"{NO_VIDEO}(Invalid data found when processing input)"
+PLAYLIST = "this is a playlist, which names other files that are not followed; give a video file"
 SOUND = "there are no moving pictures in this file, only sound or data; give a video"
 # file, how it is made, what is said of it; # is a number that depends on the encoder
 LEFT_OUT = [
@@ -39,7 +40,8 @@ LEFT_OUT = [
         made.content(b"these are not the frames\n" * 50),
         f"{NO_VIDEO}(Invalid data found when processing input)",
     ),
-    ("playlist.mp4", made.playlist, TEXT),
+    ("playlist.mp4", made.playlist, f"{PLAYLIST} (Invalid data found when processing input)"),
+    ("picture.mp4", made.picture, TEXT),
     ("sound.mp4", made.sound, SOUND),
     ("no_time.mp4", made.no_frames(), SOUND),
     ("8k_header.mp4", made.no_frames(4320, 7680), SOUND),
@@ -64,7 +66,6 @@ TAKEN = [
     ("two_frames.mp4", made.clip(2), 2, 64, 96),
     ("wrong_suffix.avi", made.copied(".mp4"), 6, 64, 96),
     ("no_suffix", made.copied(".mkv"), 6, 64, 96),
-    ("picture.mp4", made.picture, 1, 64, 96),
     ("animated.gif", made.clip(codec="gif", pix_fmt="rgb8"), 6, 64, 96),
     ("hevc.mp4", made.clip(codec="libx265", options={"x265-params": "log-level=none"}), 6, 64, 96),
     ("ten_bits.mkv", made.clip(codec="libx264", pix_fmt="yuv420p10le"), 6, 64, 96),
@@ -82,7 +83,7 @@ TAKEN = [
 
 def line(path, name, message):
     """A row's message, with the path and FFmpeg's command in it."""
-    mending = f"ffmpeg -err_detect ignore_err -i '{name}' '{name.rpartition('.')[0]}_mended.mp4'"
+    mending = f"ffmpeg -err_detect ignore_err -i file:{name} file:{name.rpartition('.')[0]}_mended.mp4"
     return f"{path}: {message.replace('KEEP', 'copy it again, or keep the rest: MEND').replace('MEND', mending)}"
 
 

@@ -66,7 +66,9 @@ def test_a_list_of_other_files_is_not_followed(clip, name, backend):
         next(open_video(name, backend).frames())
 
 
-@pytest.mark.parametrize("source", ["http://localhost:1/clip.mp4", "concat:clip.mp4", "file:clip.mp4", "tcp://localhost:1"])
+@pytest.mark.parametrize(
+    "source", ["http://localhost:1/clip.mp4", "concat:clip.mp4", "file:clip.mp4", "tcp://localhost:1"]
+)
 def test_an_address_is_no_file(clip, source):
     with pytest.raises(VideoError, match="no such file"):
         find_videos(source)
