@@ -21,13 +21,13 @@ def contact_sheet(split: ImageSplit, labels: LabelSet, augment: Augmentation, nu
         split: the images.
         labels: for colours and names.
         augment: gives the size, too.
-        number: of images, taken at even distances; others stand in for those that cannot be read.
+        number: of images, taken at even distances; those that cannot be read are left out, unless all are.
         seed: of the augmentation.
     """
     rows: list[np.ndarray] = []
     wanted = dict.fromkeys(np.linspace(0, len(split) - 1, number).round().astype(int).tolist())
     for index in {**wanted, **dict.fromkeys(range(len(split)))}:
-        if len(rows) == len(wanted):
+        if rows and index not in wanted:
             break
         try:
             image = split[index]
