@@ -142,10 +142,11 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Any]:
     try:
-        with warnings.catch_warnings():
+        # not by its path, whose suffix torch would believe
+        with path.open("rb") as file, warnings.catch_warnings():
             # a pickle of another protocol is about to be refused anyhow
             warnings.simplefilter("ignore", UserWarning)
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise WeightsError(
             f"{path}: not a readable checkpoint, or it holds more than tensors ({_why_unreadable(error)})"

@@ -72,9 +72,7 @@ def _check_numbers(config: DictConfig) -> None:
 def _check_paths(config: DictConfig) -> None:
     name = str(config.name)
     if config.name is None or Path(name).name != name or name.startswith("."):
-        raise SettingError(
-            f"name must be usable as the name of a folder, got '{name}'; use paths.runs for another place"
-        )
+        raise SettingError(f"name must be usable as a folder's name, got '{name}'; use paths.runs for another place")
     for key in PATHS:
         # also where a setting that is needed is not given: what uses it says so
         value = OmegaConf.select(config, key, default=_ABSENT)

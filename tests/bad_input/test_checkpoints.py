@@ -22,7 +22,7 @@ ELSE = "it is something else or damaged; use a file that facestab wrote"
 CUT = "it is empty, damaged or cut off; copy it again"
 SAFE = "not a readable safetensors file"
 OTHER = "made for another network"
-FIRST = "module.encoder.model.bn1.bias"
+FIRST = "module.encoder.model.conv1.0.weight"
 FACE11 = "['background', 'skin', 'left_brow', 'right_brow', 'left_eye', 'right_eye', 'nose', 'upper_lip', "
 FACE11 += "'inner_mouth', 'lower_lip', 'hair']"
 
@@ -69,7 +69,7 @@ def no_card(path, card):
     save_file(tiny_net().state_dict(), path)
 
 
-NAN = {FIRST: torch.full((16,), float("nan"))}
+NAN = {FIRST: torch.full((16, 3, 3, 3), float("nan"))}
 # file, how it is made, what is said of it
 REFUSED = [
     ("missing.ckpt", lambda path, card: None, f"no such checkpoint; {GIVE}"),
@@ -94,9 +94,9 @@ REFUSED = [
     (
         "shape.safetensors",
         safe({FIRST: torch.zeros(3)}),
-        f"{OTHER} or label set ('{FIRST}' is (3,), the network needs (16,))",
+        f"{OTHER} or label set ('{FIRST}' is (3,), the network needs (16, 3, 3, 3))",
     ),
-    ("whole_numbers.safetensors", safe({FIRST: torch.zeros(16).int()}), f"{OTHER} ('{FIRST}' is torch.int32)"),
+    ("whole_numbers.safetensors", safe({FIRST: torch.zeros(16, 3, 3, 3).int()}), f"{OTHER} ('{FIRST}' is torch.int32)"),
     (
         "nan.safetensors",
         safe(NAN),

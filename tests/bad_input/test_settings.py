@@ -47,8 +47,8 @@ REFUSED = [
     (IMAGE, "image.optimizer.lr=fast", f"image.optimizer.lr {LOW} 0, got fast"),
     (IMAGE, "data.batch_size=0", f"data.batch_size {WHOLE} 1, got 0"),
     (IMAGE, "data.num_workers=-1", "ImageData: num_workers must not be negative, got -1"),
-    (IMAGE, "net=unet", "there is no net=unet; is unet_vgg16 meant? choose one of NETS"),
-    (IMAGE, "trainer=tpu", "there is no trainer=tpu; choose one of auto, base, cpu, ddp, ddp_cpu, gpu"),
+    (IMAGE, "net=unet", "there is no net=unet; choose one of NETS"),
+    (IMAGE, "trainer=tpu", "there is no trainer=tpu; is gpu meant? choose one of auto, base, cpu, ddp, ddp_cpu, gpu"),
     (IMAGE, "trainer.devices=0", "trainer.devices must be a whole number of at least 1, got 0"),
     (IMAGE, "trainer.devices=1000", f"trainer.devices=1000: {CORES}"),
     (IMAGE, "trainer.limit_train_batches=-1", "trainer: You have passed invalid value -1 for limit_train_batches, it "
