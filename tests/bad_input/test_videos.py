@@ -41,7 +41,7 @@ LEFT_OUT = [
         f"{NO_VIDEO}(Invalid data found when processing input)",
     ),
     ("playlist.mp4", made.playlist, f"{PLAYLIST} (Invalid data found when processing input)"),
-    ("picture.mp4", made.picture, TEXT),
+    ("picture.mp4", made.picture, f"{NO_VIDEO}(Invalid argument)"),
     ("sound.mp4", made.sound, SOUND),
     ("no_time.mp4", made.no_frames(), SOUND),
     ("8k_header.mp4", made.no_frames(4320, 7680), SOUND),
