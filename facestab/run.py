@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -16,13 +15,16 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from PIL import Image
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from facestab.build import conf_dir
 from facestab.errors import FacestabError
 from facestab.pipeline.audit import run_audit
+from facestab.pipeline.command import readable
 from facestab.pipeline.environment import NAME_VARIABLE
 from facestab.pipeline.evaluate import run_evaluate
+from facestab.pipeline.explain import explain
 from facestab.pipeline.export import run_export
 from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
@@ -56,9 +58,11 @@ def run_stage(config: DictConfig) -> None:
     try:
         check_settings(config)
         STAGES[config.stage](config, folder, list(job.overrides.task))
-    except (FacestabError, OSError, OmegaConfBaseException) as error:
-        text = explain(error) if isinstance(error, OmegaConfBaseException) else without_traceback(str(error))
-        _failures.append(f"facestab: error: {' '.join(text.split())}")
+    except Exception as error:
+        text = explain(error)
+        if text is None:
+            raise
+        _failures.append(f"facestab: error: {text}")
         print(_failures[-1], file=sys.stderr)
         remove_if_empty(folder)
     finally:
@@ -81,6 +85,8 @@ def start_logging() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*log_every_n_steps.*")
     warnings.filterwarnings("ignore", message=".*Experiment logs directory.*")
+    # a large photograph is no attack; what is larger than that is refused
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def remove_if_empty(folder: Path) -> None:
@@ -97,24 +103,6 @@ def default_name(arguments: list[str], now: datetime) -> str:
     return f"sweep-{hashlib.sha256(' '.join(swept).encode()).hexdigest()[:10]}"
 
 
-def without_traceback(message: str) -> str:
-    """The message itself: an error of a loader's worker arrives with the worker's traceback around it."""
-    if not message.startswith("Caught "):
-        return message
-    lines = message.splitlines()
-    raised = [i for i, line in enumerate(lines) if line.startswith("facestab.errors.")]
-    return "\n".join(lines[raised[-1] :]).partition(": ")[2] if raised else message
-
-
-def explain(error: Exception) -> str:
-    """One line of Hydra's or OmegaConf's several, with what to do about it."""
-    text = " ".join(str(error).split())
-    unknown = re.match(r"Could not override '([^']+)'", text)
-    if unknown:
-        return f"this stage has no setting '{unknown[1]}'; add --cfg job to the command to see those it has"
-    return text
-
-
 def main() -> None:
     """The command line. Exit code 1 when a run could not be done."""
     # children of a distributed run inherit it, so that all processes agree on the folder
@@ -123,10 +111,11 @@ def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     OmegaConf.register_new_resolver("len", len, replace=True)
     entry = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_stage)
+    _failures.clear()
     try:
+        sys.argv[1:] = readable(sys.argv[1:])
         entry()
-    # text that is no UTF-8, and nesting without an end
-    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except _MISTAKES as error:
         sys.exit(f"facestab: error: {explain(error)}")
     sys.exit(1 if _failures else 0)
 

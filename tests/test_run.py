@@ -274,7 +274,7 @@ MISTAKES = [
     (["stage=temporal", "w=nan"], "w must be a finite number"),
     (["stage=temporal", "w=-2"], "w must be"),
     (["stage=image", "size=4"], "size must be"),
-    (["stage=image", "data.batch_size=0"], "ImageData: batch_size must be at least 1, got 0"),
+    (["stage=image", "data.batch_size=0"], "data.batch_size must be a whole number of at least 1, got 0"),
     (["stage=image", "net.encoder=resnet19"], "encoder='resnet19'"),
     (["stage=image", "net.features=nowhere"], "features='nowhere' names no layer"),
     (["stage=image", "augment.flip=2"], "augment.flip is a probability, got 2"),

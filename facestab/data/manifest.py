@@ -61,7 +61,9 @@ def read_manifest(path: Path, root: Path | None = None) -> list[ListedVideo]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise FacestabError(f"{path}: is not text, as a list of videos is; give a video its own suffix") from None
+    except OSError as error:
         raise FacestabError(f"{path}: cannot be read ({error})") from None
     rows = list(_json_rows(path, text) if path.suffix.lower() == ".json" else _csv_rows(path, text))
     if not rows:

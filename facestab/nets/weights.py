@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -81,12 +82,26 @@ class ModelCard:
 
 
 def save_weights(path: Path, net: nn.Module, card: ModelCard) -> None:
-    """Write the tensors and the card as one safetensors file, whole or not at all."""
+    """Write the tensors and the card as one safetensors file, whole or not at all.
+
+    Raises:
+        WeightsError: when training has left values that are not finite, whose masks would look like any other.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    broken = not_finite(tensors)
+    if broken:
+        remedy = "lower the optimizer's lr, or use trainer.precision=32-true"
+        raise WeightsError(f"{path}: not written, training ended in values that are no numbers ('{broken}'); {remedy}")
     part = path.with_name(f"{path.stem}.part{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, part, metadata={CARD_KEY: json.dumps(card.to_dict())})
     part.replace(path)
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str:
+    """The name of the first tensor that holds an infinite value or none at all; "" when all are sound."""
+    broken = (name for name, tensor in tensors.items() if not torch.isfinite(tensor).all())
+    return next(broken, "")
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
@@ -98,11 +113,19 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
         WeightsError: when the file is missing, broken, or not facestab's.
     """
     if not path.is_file():
-        raise WeightsError(f"{path}: no such checkpoint; give the path of a .ckpt or .safetensors file")
-    tensors, card = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+        what = "this is a folder" if path.is_dir() else "no such checkpoint"
+        raise WeightsError(f"{path}: {what}; give the path of a .ckpt or .safetensors file")
+    tensors, card = _read_safetensors(path) if _is_safetensors(path) else _read_checkpoint(path)
     if not isinstance(card, dict):
         raise WeightsError(f"{path}: has no model card; use a checkpoint that facestab wrote")
     return tensors, ModelCard.from_dict(card, path)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """By what stands in the file: a name may say otherwise. Nothing is told from a file that is cut off at once."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return not head.startswith(b"PK") and (path.suffix == ".safetensors" or head[8:] == b"{")
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
@@ -113,19 +136,22 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
             return {name: file.get_tensor(name) for name in names}, card
     # nesting without an end is a RecursionError
     except (SafetensorError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from None
+        reason = str(error).removeprefix("Error while deserializing header: ")
+        raise WeightsError(f"{path}: not a readable safetensors file ({reason}); copy it again") from None
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Any]:
     try:
-        with warnings.catch_warnings():
+        # not by its path, whose suffix torch would believe
+        with path.open("rb") as file, warnings.catch_warnings():
             # a pickle of another protocol is about to be refused anyhow
             warnings.simplefilter("ignore", UserWarning)
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     # nothing in the file runs, but what is asked of torch with damaged arguments fails by anything
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path}: not a readable checkpoint, or it holds more than tensors ({reason})") from None
+        raise WeightsError(
+            f"{path}: not a readable checkpoint, or it holds more than tensors ({_why_unreadable(error)})"
+        ) from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise WeightsError(f"{path}: not a Lightning checkpoint")
     prefix = "net."
@@ -136,13 +162,26 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Any]:
     return tensors, checkpoint.get(CARD_KEY)
 
 
+def _why_unreadable(error: Exception) -> str:
+    """What torch says at length, and without its advice to run what is in the file."""
+    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if asked:
+        return f"it asks for {asked[1]}, which was not run; use a file that facestab wrote"
+    if isinstance(error, EOFError) or "PytorchStreamReader" in str(error):
+        return "it is empty, damaged or cut off; copy it again"
+    return "it is something else or damaged; use a file that facestab wrote"
+
+
 def load_into(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Copy tensors into a network of the same shape.
 
     Raises:
-        WeightsError: when names or shapes differ, naming the first that does.
+        WeightsError: when names, shapes or kinds differ, or values are not finite, naming the first.
     """
     _check_shapes(net, tensors, path)
+    broken = not_finite(tensors)
+    if broken:
+        raise WeightsError(f"{path}: '{broken}' holds values that are no numbers; use weights of another training")
     net.load_state_dict(tensors)
 
 
@@ -155,6 +194,8 @@ def _check_shapes(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> 
         if own[name].shape != tensors[name].shape:
             shapes = f"{tuple(tensors[name].shape)}, the network needs {tuple(own[name].shape)}"
             raise WeightsError(f"{path}: made for another network or label set ('{name}' is {shapes})")
+        if own[name].is_floating_point() != tensors[name].is_floating_point():
+            raise WeightsError(f"{path}: made for another network ('{name}' is {tensors[name].dtype})")
 
 
 def load_model(path: Path, allow_targets: Sequence[str] = ()) -> tuple[SegNet, ModelCard]:

@@ -1,36 +1,55 @@
 """Checks of the settings that everybody turns, before anything is built."""
 
 import math
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from facestab.data.folder_name import folder_name
 from facestab.errors import SettingError
+from facestab.pipeline.devices import check_trainer
 from facestab.pipeline.environment import check_environment
 
 # key, smallest value, whether it must be whole
-NUMBERS = (("w", 0, False), ("threshold", 0, False), ("seed", 0, True), ("size", 16, True))
+NUMBERS = (
+    *(("w", 0, False), ("threshold", 0, False), ("seed", 0, True), ("size", 16, True)),
+    *(("image.max_epochs", 1, True), ("temporal.max_epochs", 1, True), ("recurrent.max_epochs", 1, True)),
+    *(("image.optimizer.lr", 0, False), ("temporal.optimizer.lr", 0, False), ("recurrent.optimizer.lr", 0, False)),
+    *(("data.batch_size", 1, True), ("temporal.pairs.batch_size", 1, True), ("recurrent.windows.batch_size", 1, True)),
+    *(("trainer.accumulate_grad_batches", 1, True), ("inference.batch_size", 1, True), ("inference.overlap", 0, True)),
+)
+# numpy, torch and the sampler take no larger seed
+MAX_SEED = 2**32 - 1
+# settings that are the path of a file or folder
+PATHS = (
+    "paths.runs",
+    "paths.cache",
+    "ckpt",
+    "init",
+    "teacher",
+    "masks",
+    "reference",
+    "truth",
+    "data.root",
+    "video.source",
+)
+OPTIONAL = ("size", "teacher", "reference", "truth")
+_ABSENT = object()
 
 
 def check_settings(config: DictConfig) -> None:
-    """Refuse names and numbers that cannot be, and several devices in a sweep.
+    """Refuse numbers and paths that cannot be, devices that are not there, and several of them in a sweep.
 
     Raises:
         SettingError: naming the key and the value.
     """
-    if folder_name(str(config.name)) != str(config.name):
-        raise SettingError(f"name: '{config.name}' cannot be the name of one folder; leave out / and dots in front")
-    for key, low, whole in NUMBERS:
-        value = config.get(key)
-        if value is None:
-            continue
-        kind = "a whole number" if whole else "a finite number"
-        fits = isinstance(value, (int,) if whole else (int, float)) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or value < low:
-            raise SettingError(f"{key} must be {kind} of at least {low}, got {value}")
+    _check_numbers(config)
+    _check_paths(config)
     check_environment(config)
+    if config.stage not in ("evaluate", "audit", "export"):
+        check_trainer(config)
     if config.stage in ("evaluate", "audit"):
         _refuse_trainer(config.stage)
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
@@ -38,6 +57,38 @@ def check_settings(config: DictConfig) -> None:
             f"a sweep runs one device a job, got trainer.devices={config.trainer.devices}: the processes of a "
             "distributed job would each start the whole sweep again; run the points one by one instead"
         )
+
+
+def _check_numbers(config: DictConfig) -> None:
+    for key, low, whole in NUMBERS:
+        value = OmegaConf.select(config, key, default=_ABSENT)
+        if value is _ABSENT or (value is None and key in OPTIONAL):
+            continue
+        kind = "a whole number" if whole else "a finite number"
+        fits = isinstance(value, (int,) if whole else (int, float)) and not isinstance(value, bool)
+        if not fits or not math.isfinite(value) or value < low:
+            raise SettingError(f"{key} must be {kind} of at least {low}, got {value}")
+    if config.get("seed", 0) > MAX_SEED:
+        raise SettingError(f"seed must be at most {MAX_SEED}, got {config.seed}")
+
+
+def _check_paths(config: DictConfig) -> None:
+    name = str(config.name)
+    if config.name is None or folder_name(name) != name:
+        raise SettingError(f"name must be usable as a folder's name, got '{name}'; use paths.runs for another place")
+    for key in PATHS:
+        # also where a setting that is needed is not given: what uses it says so
+        value = OmegaConf.select(config, key, default=_ABSENT)
+        if value is _ABSENT:
+            continue
+        # without frames masks can be measured, too, and a camera has a number
+        may_be = (value is None and config.stage == "evaluate") or isinstance(value, int)
+        if (key == "video.source" and may_be) or (value is None and key in OPTIONAL):
+            continue
+        if not isinstance(value, str) or not value.strip():
+            raise SettingError(f"{key} must be the path of a file or folder, got '{value}'")
+        if "://" in value:
+            raise SettingError(f"{key}: {value} is an address; download it and give the path of the file")
 
 
 def _refuse_trainer(stage: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facestab.engines.base import Engine, EngineKind
 from facestab.engines.eager import TorchKind
-from facestab.errors import SettingError
+from facestab.errors import FacestabError, SettingError
 from facestab.keys import IMAGE
 from facestab.metrics.scores import SegmentationScores
 from facestab.nets.segnet import SegNet
@@ -35,6 +35,8 @@ class SegmentationStage(LightningModule):
     Raises:
         SettingError: when frames_per_batch is below 1.
     """
+
+    needs_accuracy = False
 
     def __init__(
         self,
@@ -99,9 +101,15 @@ class SegmentationStage(LightningModule):
         return found
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the accuracy of the whole validation split, from one confusion matrix."""
+        """Logs the accuracy of the whole validation split, from one confusion matrix.
+
+        Raises:
+            FacestabError: when no pixel of it has a class, and the stage chooses its best weights by accuracy.
+        """
         values = {name: value.float() for name, value in self.scores.compute().items()}
         self.scores.reset()
+        if self.needs_accuracy and values["val/miou"].isnan():
+            raise FacestabError("no pixel of the validation images has a class, all are 255; see stage=audit")
         self.log_dict({name: value for name, value in values.items() if not value.isnan()})
 
     def on_test_start(self) -> None:

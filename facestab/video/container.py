@@ -81,11 +81,18 @@ def opened(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, Vi
 def check_file(path: Path) -> None:
     """Raise VideoError when the path is no file, or an empty one."""
     if not path.exists():
-        raise VideoError(f"{path}: no such file or folder; check the path")
+        raise missing(path)
     if not path.is_file():
         raise VideoError(f"{path}: this is not a file; give a video file")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes); copy or download it again")
+
+
+def missing(path: Path) -> VideoError:
+    """What to say of a path that leads nowhere."""
+    if path.is_symlink():
+        return VideoError(f"{path}: a link to '{os.readlink(path)}', which is not there; mend the link")
+    return VideoError(f"{path}: no such file or folder; check the path")
 
 
 def _why_unreadable(path: Path) -> str:

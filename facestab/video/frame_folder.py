@@ -13,6 +13,7 @@ from PIL import Image
 from facestab.errors import VideoError
 from facestab.types import VideoInfo
 from facestab.video.base import Source
+from facestab.video.picture import is_turned, to_rgb
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 # what files of these suffixes hold; of others some start programs (EPS), and all are more code to trust
@@ -69,13 +70,9 @@ def open_image(file: Path | BinaryIO) -> Image.Image:
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """uint8 (H, W, 3): grey and palette images become RGB, alpha is dropped, 16 bits become 8."""
+    """uint8 (H, W, 3) of an image of any kind, see `picture.to_rgb`."""
     with open_image(path) as image:
-        if image.mode.startswith("I"):
-            return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=-1)
-        # straight to RGB, a palette with transparent entries warns
-        through = "RGBA" if image.mode == "P" and "transparency" in image.info else image.mode
-        return np.array(image.convert(through).convert("RGB"))
+        return to_rgb(image)
 
 
 class FrameFolder(Source):
@@ -164,7 +161,7 @@ class FrameFolder(Source):
 def _size(file: Path) -> tuple[int, int]:
     try:
         with open_image(file) as image:
-            found: tuple[int, int] = image.size
+            found: tuple[int, int] = (image.height, image.width) if is_turned(image) else image.size
             return found
     except _BROKEN as error:
         raise _broken(file, error) from error

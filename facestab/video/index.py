@@ -187,6 +187,11 @@ def _is_hidden(packet: "Packet[Any]") -> bool:
 
 def _check_whole(path: Path, container: InputContainer, stream: VideoStream, packets: _Packets) -> None:
     """Compare what the header promises with what is there; a file with an edit list may promise more."""
+    num_held, promised = len(packets.pts), stream.frames
+    # AVI says no more than how many frames there are
+    if container.format.name == "avi" and promised - num_held > max(1, _MIN_MISSING_SHARE * promised):
+        there = f"{num_held} of {promised} frames are there"
+        raise VideoError(f"{path}: the file is cut off, {there}; copy it again, or keep the rest: {mending(path)}")
     promised_s = 0.0
     if container.format.name.startswith("mov") and stream.duration is not None and stream.time_base is not None:
         promised_s = float((stream.duration + (stream.start_time or 0)) * stream.time_base)

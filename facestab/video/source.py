@@ -11,6 +11,7 @@ import numpy as np
 
 from facestab.errors import VideoError
 from facestab.types import VideoInfo
+from facestab.video.container import missing
 from facestab.video.frame_folder import (
     IMAGE_SUFFIXES,
     FrameFolder,
@@ -90,7 +91,7 @@ def find_videos(path: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.exists():
-        raise VideoError(f"{path}: no such file or folder; check the path")
+        raise missing(path)
     found = sorted(_walk(path), key=lambda video: [natural_key(part) for part in video.relative_to(path).parts])
     if not found:
         suffixes = f"files {' '.join(VIDEO_SUFFIXES)} and folders of images {' '.join(IMAGE_SUFFIXES)}"

@@ -21,17 +21,20 @@ def contact_sheet(split: ImageSplit, labels: LabelSet, augment: Augmentation, nu
         split: the images.
         labels: for colours and names.
         augment: gives the size, too.
-        number: of images, taken at even distances; those that cannot be read are left out.
+        number: of images, taken at even distances; those that cannot be read are left out, unless all are.
         seed: of the augmentation.
     """
     rows: list[np.ndarray] = []
-    for index in np.unique(np.linspace(0, len(split) - 1, number).round().astype(int)):
+    wanted = dict.fromkeys(np.linspace(0, len(split) - 1, number).round().astype(int).tolist())
+    for index in {**wanted, **dict.fromkeys(range(len(split)))}:
+        if rows and index not in wanted:
+            break
         try:
-            image = split[int(index)]
+            image = split[index]
         except FacestabError:
             continue
         planes = image.image_HWC[None], image.labels_HW[None]
-        views = [augment.evaluate(*planes), *(augment.train(*planes, seed + 2 * int(index) + turn) for turn in (0, 1))]
+        views = [augment.evaluate(*planes), *(augment.train(*planes, seed + 2 * index + turn) for turn in (0, 1))]
         seen = [overlay(frames[0], shown[0], labels) for frames, shown in views]
         rows.append(side_by_side([views[0][0][0], *seen], None if rows else CAPTIONS))
     if not rows:

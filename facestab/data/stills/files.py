@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
 from facestab.data.images import ImageSplit, LabelledImage
 from facestab.errors import FacestabError
 from facestab.labels import IGNORE_ID
 from facestab.video.frame_folder import open_image
+from facestab.video.picture import is_turned, to_rgb
 from facestab.video.source import IMAGE_SUFFIXES
 
 SPLITS = ("train", "val", "test")
@@ -108,7 +109,9 @@ class FileImages(ABC):
             raise FacestabError(f"{file.labels}: {held}; {_have(self.own_ids)}")
         if read.image_HWC.shape[:2] != read.labels_HW.shape:
             sizes = [f"{shape[1]}x{shape[0]}" for shape in (read.labels_HW.shape, read.image_HWC.shape)]
-            raise FacestabError(f"{file.labels}: is {sizes[0]}, the image is {sizes[1]}; labels need the image's size")
+            turned = " upright, as its EXIF says" if _is_turned(file.image) else ""
+            held = f"is {sizes[0]}, the image is {sizes[1]}{turned}"
+            raise FacestabError(f"{file.labels}: {held}; labels need the image's size")
         return _renamed(read, self.lut)
 
 
@@ -213,13 +216,21 @@ def check_shares(val_share: float, test_share: float) -> None:
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """uint8 (H, W, 3), upright as the file's EXIF says.
+    """uint8 (H, W, 3), upright as the file's EXIF says, see `picture.to_rgb`.
 
     Raises:
         FacestabError: when it is no readable image.
     """
     with _opened(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        try:
+            return to_rgb(image)
+        except ValueError as error:
+            raise FacestabError(f"{path}: not a usable image, {error}") from None
+
+
+def _is_turned(path: Path) -> bool:
+    with _opened(path) as image:
+        return is_turned(image)
 
 
 def read_ids(path: Path) -> np.ndarray:
@@ -263,7 +274,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             image.load()
     except FileNotFoundError:
         raise FacestabError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise FacestabError(f"{path}: not a readable image (of no known format); replace it or take it out") from None
     # Pillow raises SyntaxError for some damaged PNG files
     except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
-        raise FacestabError(f"{path}: not a readable image ({str(error) or type(error).__name__})") from None
+        reason = str(getattr(error, "strerror", None) or error or type(error).__name__).lower().rstrip(".")
+        raise FacestabError(f"{path}: not a readable image ({reason}); replace it or take it out") from None
     yield image

@@ -71,6 +71,12 @@ def _pairs(folder: Path) -> list[ImageFile]:
     images = list_images(folder / "images")
     if not images:
         raise FacestabError(f"{folder / 'images'}: holds no images")
+    named: dict[str, str] = {}
+    for path in images:
+        if path.stem in named:
+            both = f"{named[path.stem]} and {path.name}"
+            raise FacestabError(f"{folder / 'images'}: {both} would have the same label map; give one another name")
+        named[path.stem] = path.name
     return [ImageFile(path.stem, path, folder / "labels" / f"{path.stem}.png") for path in images]
 
 
