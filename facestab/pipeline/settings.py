@@ -26,8 +26,12 @@ def check_settings(config: DictConfig) -> None:
         fits = isinstance(value, (int,) if whole else (int, float)) and not isinstance(value, bool)
         if not fits or not math.isfinite(value) or value < low:
             raise SettingError(f"{key} must be {kind} of at least {low}, got {value}")
+    if config.get("resume", "auto") not in ("auto", "never"):
+        raise SettingError(f"resume: auto or never is needed, got {config.resume!r}")
     if config.stage in ("evaluate", "audit"):
-        _refuse_trainer(config.stage)
+        _refuse(config.stage, "trains nothing and", "trainer=", "trainer.")
+    if config.stage in ("evaluate", "audit", "export"):
+        _refuse(config.stage, "always starts over and", "resume=")
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
         raise SettingError(
             f"a sweep runs one device a job, got trainer.devices={config.trainer.devices}: the processes of a "
@@ -35,9 +39,9 @@ def check_settings(config: DictConfig) -> None:
         )
 
 
-def _refuse_trainer(stage: str) -> None:
-    """The trainer group belongs to all other stages, so that composition does not refuse it."""
+def _refuse(stage: str, why: str, *prefixes: str) -> None:
+    """What belongs to all other stages, so that composition does not refuse it."""
     overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    given = [override for override in overrides if override.lstrip("+").startswith(("trainer=", "trainer."))]
+    given = [override for override in overrides if override.lstrip("+").startswith(prefixes)]
     if given:
-        raise SettingError(f"stage={stage} trains nothing and has no use for '{given[0]}'; leave it out")
+        raise SettingError(f"stage={stage} {why} has no use for '{given[0]}'; leave it out")
