@@ -110,7 +110,8 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Any]:
             # a pickle of another protocol is about to be refused anyhow
             warnings.simplefilter("ignore", UserWarning)
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    # a file that is cut off is an OSError without a name
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path}: not a readable checkpoint, or it holds more than tensors ({reason})") from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):

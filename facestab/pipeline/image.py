@@ -46,7 +46,7 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     stage = ImageStage(net, card, build(config.image.optimizer), build_optional(config.image.scheduler))
     data = build(config.data)
     open_run(folder, config, overrides, digest)
-    stop = _threshold_stop(config.threshold)
+    stop = threshold_stop(config.threshold)
     with make_loggers(config, folder) as loggers:
         callbacks = [*checkpoints(folder, "val/miou", "max"), *stop]
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.image.max_epochs)
@@ -86,7 +86,8 @@ def image_weights(config: DictConfig, overrides: list[str]) -> Path:
     return weights_path(find_or_train(runs, image_fingerprint(config), "image model", train))
 
 
-def _threshold_stop(threshold: float) -> list[EarlyStopping]:
+def threshold_stop(threshold: float) -> list[EarlyStopping]:
+    """The callback that ends training when J falls below the threshold; none for 0."""
     if threshold == 0:
         return []
     # nothing but the threshold may end it: patience never runs out
