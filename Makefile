@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-quick bench bench-full lint format build clean
+.PHONY: help env demo test test-quick bench bench-full chaos lint format build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ bench-full: bench ## and what measuring and the label store cost, and how still 
 	$(BIN)/python experiments/bench/metrics.py
 	$(BIN)/python experiments/bench/label_store.py
 	$(BIN)/python experiments/bench/crop_jitter.py
+
+chaos: env ## kill every stage at 200 moments of chance, start it again, compare what it leaves: an hour on a quiet machine
+	OMP_NUM_THREADS=1 $(BIN)/python -m experiments.chaos.chaos
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .

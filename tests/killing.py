@@ -51,6 +51,8 @@ def start(arguments: list[str], cwd: Path) -> multiprocessing.process.BaseProces
 def _command(arguments: list[str], cwd: Path) -> None:
     from facestab.run import main
 
+    # the server's way of starting processes is inherited; loaders start theirs as a command's would
+    multiprocessing.set_start_method("fork", force=True)
     os.chdir(cwd)
     printed = os.open("printed.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(printed, 1)

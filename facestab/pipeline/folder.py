@@ -77,6 +77,7 @@ def is_finished(folder: Path, digest: str) -> bool:
         return False
     if record.get("fingerprint") != digest:
         raise FacestabError(f"{folder}: holds a finished run with other settings; choose another name with name=...")
+    close_run(folder)
     return True
 
 
@@ -118,7 +119,10 @@ def open_run(folder: Path, config: DictConfig, overrides: Iterable[str], digest:
 
 
 def close_run(folder: Path, record: Mapping[str, Any] | None = None) -> None:
-    """Write the record, which says that the run is finished, and forget what was kept to go on with it."""
+    """Write the record, which says that the run is finished, and forget what was kept to go on with it.
+
+    A run that was killed between the two has its record; it is closed when it is found.
+    """
     if record is not None:
         write_record(folder, record)
     shutil.rmtree(folder / UNFINISHED_NAME, ignore_errors=True)
@@ -155,6 +159,7 @@ def find_or_train(runs: Path, digest: str, title: str, train: Callable[[Path], N
 def _find_or_train(runs: Path, digest: str, title: str, train: Callable[[Path], None], folder: Path) -> Path:
     found = find_run(runs, digest)
     if found is not None:
+        close_run(found)
         log.info("%s: %s", title, found)
         return found
     log.info("no %s with these settings in %s: training one", title, runs)
