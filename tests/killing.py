@@ -21,7 +21,7 @@ import torch
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.killing", "facestab.run"])
 # what was said, and what holds the paths of a folder
-UNSTABLE = {"run.log", "hparams.yaml", "config.yaml"}
+UNSTABLE = {"run.log", "hparams.yaml", "config.yaml", "multirun.yaml"}
 # written by every start, before there is anything to lose; kills there are some, but not most
 _FIRST = {*UNSTABLE, "overrides.yaml", "run.json", "run.part.json"}
 _POLL_S = 0.005
