@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-quick test-oldest audit bench bench-full fuzz lint format build clean
+.PHONY: help env demo test test-quick test-oldest audit bench bench-full fuzz chaos lint format build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ bench-full: bench ## and what measuring, smoothing, large videos and the label s
 
 fuzz: env ## 10,000 damaged files through every reader: ten minutes; what did badly is kept in runs/fuzz
 	PYTHONPATH=. $(BIN)/python experiments/fuzz/fuzz.py --keep runs/fuzz
+
+chaos: env ## kill every stage at 200 moments of chance, start it again, compare what it leaves: an hour on a quiet machine
+	OMP_NUM_THREADS=1 $(BIN)/python -m experiments.chaos.chaos
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .

@@ -10,6 +10,8 @@ from typing import Any
 
 SCHEMA = 1
 RECORD_NAME = "metrics.json"
+# in a run's folder as long as it is not finished: what is needed to go on, beside the checkpoints
+UNFINISHED_NAME = "unfinished"
 PACKAGES = ("facestab", "torch", "lightning", "segmentation-models-pytorch", "albumentations", "av", "decord")
 
 Metrics = Mapping[str, Mapping[str, float]]

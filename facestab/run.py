@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -31,8 +32,10 @@ from facestab.pipeline.image import run_image
 from facestab.pipeline.label import run_label
 from facestab.pipeline.predict import run_predict
 from facestab.pipeline.settings import check_settings
+from facestab.pipeline.stop import Stopped, stop_on_signals
 from facestab.pipeline.sweep import write_sweep
 from facestab.pipeline.temporal import run_temporal
+from facestab.pipeline.unfinished import alone_in, find_unfinished, read_unfinished
 
 log = logging.getLogger("facestab")
 
@@ -45,7 +48,16 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
     "label": run_label,
     "export": run_export,
 }
+# those that go on where they were killed
+RESUMED = ("image", "temporal", "predict", "label")
+# what composing a configuration raises; text that is no UTF-8, and nesting without an end
+_MISTAKES = (
+    *(FacestabError, HydraException, OmegaConfBaseException, OSError, YAMLError, UnicodeDecodeError),
+    RecursionError,
+)
 _failures: list[str] = []
+_stopped: list[Path] = []
+_default = ""
 
 
 def run_stage(config: DictConfig) -> None:
@@ -57,7 +69,12 @@ def run_stage(config: DictConfig) -> None:
         log.info("job %s: %s", job.job.num, " ".join(job.overrides.task))
     try:
         check_settings(config)
-        STAGES[config.stage](config, folder, list(job.overrides.task))
+        with alone_in(folder) if config.stage in RESUMED and is_main_process() else nullcontext():
+            STAGES[config.stage](config, folder, list(job.overrides.task))
+    except Stopped:
+        _stopped.append(folder)
+        remove_if_empty(folder)
+        raise
     except Exception as error:
         text = explain(error)
         if text is None:
@@ -99,24 +116,61 @@ def default_name(arguments: list[str], now: datetime) -> str:
     """The time for a single run; for a sweep what is swept, so that the same command finds what it has done."""
     if not {"-m", "--multirun"} & set(arguments):
         return now.strftime("%Y-%m-%d_%H-%M-%S")
-    swept = sorted(a for a in arguments if not a.startswith(("-", "hydra.", "name=", "logger")))
+    swept = sorted(a for a in arguments if not a.startswith(("-", "hydra.", "name=", "logger", "resume=")))
     return f"sweep-{hashlib.sha256(' '.join(swept).encode()).hexdigest()[:10]}"
+
+
+def run_folder(runs: str, name: str, resume: str) -> str:
+    """The folder of a single run: where the same command was killed, or a new one.
+
+    Args:
+        runs: where runs of the stage lie.
+        name: that was typed, or the default.
+        resume: the setting.
+    """
+    if is_search_wanted(name, resume):
+        found = find_unfinished(Path(runs), [a for a in sys.argv[1:] if not a.startswith(("-", "hydra."))])
+        if found is not None:
+            # the setting `name` takes it from there, and so do children of a distributed run
+            os.environ[NAME_VARIABLE] = found.name
+            return str(found)
+    return f"{runs}/{name}"
+
+
+def is_search_wanted(name: str, resume: str) -> bool:
+    """Whether the name says nothing but when the command was started."""
+    return resume == "auto" and name == _default and is_main_process()
+
+
+def last_words(stopped: Stopped) -> int:
+    """Say that the command was stopped and how to go on; its exit code."""
+    if is_main_process():
+        left = next((folder for folder in _stopped if read_unfinished(folder) is not None), None)
+        again = "start the same command again to go on" + ("" if left is None else f", in {left}")
+        print(f"facestab: stopped by {stopped.name}; {again}", file=sys.stderr)
+    return int(stopped.code or 1)
 
 
 def main() -> None:
     """The command line. Exit code 1 when a run could not be done."""
-    # children of a distributed run inherit it, so that all processes agree on the folder
-    os.environ.setdefault(NAME_VARIABLE, default_name(sys.argv[1:], datetime.now()))
+    global _default
+    if NAME_VARIABLE not in os.environ:
+        # children of a distributed run inherit it, so that all processes agree on the folder
+        _default = os.environ[NAME_VARIABLE] = default_name(sys.argv[1:], datetime.now())
     # Hydra would print its own, longer error and end the process
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     OmegaConf.register_new_resolver("len", len, replace=True)
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     entry = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_stage)
     _failures.clear()
     try:
         sys.argv[1:] = readable(sys.argv[1:])
-        entry()
+        with stop_on_signals():
+            entry()
     except _MISTAKES as error:
         sys.exit(f"facestab: error: {explain(error)}")
+    except Stopped as stopped:
+        sys.exit(last_words(stopped))
     sys.exit(1 if _failures else 0)
 
 

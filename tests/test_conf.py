@@ -56,6 +56,7 @@ def test_a_setting_that_the_stage_would_ignore_is_an_error(compose_config):
         ("temporal.max_epochs=9", False),
         ("data.num_workers=5", False),
         ("paths.runs=elsewhere", False),
+        ("resume=never", False),
         ("name=other", False),
         ("logger=wandb", False),
     ],

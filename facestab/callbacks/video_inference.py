@@ -1,5 +1,6 @@
 """Writes stabilized videos and their metrics while Lightning predicts."""
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -12,8 +13,10 @@ import torch.distributed as dist
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
+from facestab.data.prediction import PredictionData
 from facestab.data.videos import VideoItem
 from facestab.errors import SettingError, VideoError
+from facestab.evaluation.journal import VideoJournal
 from facestab.evaluation.result import VideoResult
 from facestab.evaluation.summary import video_record
 from facestab.evaluation.video import EvaluationPlan, VideoEvaluation
@@ -22,6 +25,8 @@ from facestab.overlap import Behind
 from facestab.progress import progress_bars
 from facestab.stages.prediction import FramePrediction
 from facestab.video.label_video import LabelVideo
+
+log = logging.getLogger(__name__)
 
 
 class VideoInference(BasePredictionWriter):
@@ -34,20 +39,39 @@ class VideoInference(BasePredictionWriter):
         plan: what is done with every video.
         overlap: batches of predictions that may wait for a thread of their own that measures and writes, so that the
             networks go on. Then rows share the processor with it, and what a frame costs says less.
+        journal: remembers finished videos, so that a run that goes on leaves them out; None: all are done.
 
     Raises:
         SettingError: when overlap is below 0.
     """
 
-    def __init__(self, plan: EvaluationPlan, overlap: int = 0) -> None:
+    def __init__(self, plan: EvaluationPlan, overlap: int = 0, journal: VideoJournal | None = None) -> None:
         super().__init__(write_interval="batch")
         if overlap < 0:
             raise SettingError(f"inference.overlap must be at least 0, got {overlap}")
         self.plan = plan
         self.overlap = overlap
+        self.journal = journal
         self._open = ExitStack()
         self._own: list[VideoResult] = []
         self.results: list[VideoResult] = []
+
+    def run(self, trainer: Trainer, stage: LightningModule, items: Sequence[VideoItem]) -> None:
+        """Predict the videos that are not finished; the results are those of all.
+
+        Args:
+            trainer: with this callback.
+            stage: makes the predictions.
+            items: the videos.
+        """
+        found = [None if self.journal is None else self.journal.find(item) for item in items]
+        missing = [item for item, result in zip(items, found, strict=True) if result is None]
+        if len(missing) < len(items):
+            log.info("%d of %d videos are finished already", len(items) - len(missing), len(items))
+        self.results = []
+        if missing:
+            trainer.predict(stage, datamodule=PredictionData(missing), return_predictions=False)
+        self.results = _in_order([*self.results, *(result for result in found if result is not None)])
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the last prediction; count videos and frames from here on."""
@@ -94,6 +118,8 @@ class VideoInference(BasePredictionWriter):
                 for step in prediction:
                     behind.put(step)
             result = evaluation.finish()
+        if self.journal is not None:
+            self.journal.keep(item, result)
         self._bars.remove_task(frames)
         return result
 
@@ -103,13 +129,17 @@ class VideoInference(BasePredictionWriter):
         if trainer.world_size > 1:
             gathered = [[] for _ in range(trainer.world_size)]
             dist.all_gather_object(gathered, self._own)
-        self.results = sorted((result for part in gathered for result in part), key=lambda result: result.id)
+        self.results = _in_order(result for part in gathered for result in part)
 
     def record(self) -> dict[str, Any]:
         """The parts of the run's record that come from the videos; see `video_record`."""
         flow = self.plan.flow.name if self.plan.flow is not None else "none"
         labels = self.plan.labels.to_dict()
         return {"flow": flow, "labels": labels, **video_record(self.results, self.plan.result, self.plan.baseline)}
+
+
+def _in_order(results: Iterable[VideoResult]) -> list[VideoResult]:
+    return sorted(results, key=lambda result: result.id)
 
 
 # not inference mode, which is a thread's own: what is begun here ends in the caller's thread, in whatever mode that is

@@ -5,11 +5,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from facestab.data.loader import check_loading, make_loader
+from facestab.data.loader import TrainingData, check_loading, make_loader
 from facestab.data.sampler import SampleKey
 from facestab.data.transforms import Augmentation, ignore_labels
 from facestab.labels import IGNORE_ID
@@ -127,7 +126,7 @@ def to_channels_first(frames_NHWC: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(frames_NHWC.transpose(0, 3, 1, 2)))
 
 
-class ImageData(LightningDataModule):
+class ImageData(TrainingData):
     """Loaders over a labelled image set.
 
     Args:
@@ -177,4 +176,5 @@ class ImageData(LightningDataModule):
             seed=self.seed,
             shuffle=train,
             trainer=self.trainer,
+            first_epoch=self.first_epoch,
         )

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from facestab.data.flow_store import FlowStore
 from facestab.data.frame_store import FrameStore
 from facestab.data.images import ImageData
-from facestab.data.loader import check_loading, make_loader
+from facestab.data.loader import TrainingData, check_loading, make_loader
 from facestab.data.pairs import FramePairs, TemporalSamples, check_gaps
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.still_pairs import StillPairs
@@ -19,7 +18,7 @@ from facestab.data.videos import VideoSet
 from facestab.data.windows import check_windows
 
 
-class FramePairData(LightningDataModule):
+class FramePairData(TrainingData):
     """Pseudo-labelled pairs and labelled images to train on; pairs and labelled images to validate on.
 
     Args:
@@ -152,4 +151,5 @@ class FramePairData(LightningDataModule):
             seed=self.seed,
             shuffle=shuffle,
             trainer=self.trainer,
+            first_epoch=self.first_epoch,
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from facestab.errors import FacestabError
@@ -47,7 +48,13 @@ def each(function: Callable[[Any], Any], arguments: Sequence[Any], title: str, u
     # what the machine lends to this process, where the system can say so
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     num_workers = min(cores, len(arguments) // _FEW)
-    loader = DataLoader(_Calls(function, arguments), batch_size=None, num_workers=num_workers if num_workers > 1 else 0)
+    loader = DataLoader(
+        _Calls(function, arguments),
+        batch_size=None,
+        num_workers=num_workers if num_workers > 1 else 0,
+        # a training must draw the same numbers whether something had to be rendered first or not
+        generator=torch.Generator(),
+    )
     with progress_bars() as bars:
         task = bars.add_task(title, total=len(arguments), unit=unit)
         for result in loader:

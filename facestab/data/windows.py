@@ -6,12 +6,11 @@ from itertools import accumulate
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from facestab.data.frame_store import FrameStore
 from facestab.data.images import to_channels_first
-from facestab.data.loader import check_loading, make_loader
+from facestab.data.loader import TrainingData, check_loading, make_loader
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.sampler import SampleKey
 from facestab.data.transforms import Augmentation, ignore_labels
@@ -108,7 +107,7 @@ def check_windows(window: int, stride: int) -> None:
         raise ValueError(f"stride: at least 1 frame is needed, got {stride}")
 
 
-class FrameWindowData(LightningDataModule):
+class FrameWindowData(TrainingData):
     """Pseudo-labelled windows to train and to validate on, both with the damage that `augment` does.
 
     Without damage there would be nothing to learn: the labels are the image model's own.
@@ -199,4 +198,5 @@ class FrameWindowData(LightningDataModule):
             seed=self.seed,
             shuffle=shuffle,
             trainer=self.trainer,
+            first_epoch=self.first_epoch,
         )

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
-from facestab.evaluation.row_metrics import Feed, collect
+from facestab.evaluation.row_metrics import Feed, collect, published_feeds
+from facestab.labels import LabelSet
 
 
 @dataclass
@@ -39,6 +41,26 @@ class VideoResult:
         """Values by row and key, times included."""
         timed = {row: time_results(self.seconds.get(row), self.num_frames) for row in self.rows}
         return {row: {**values, **timed[row]} for row, values in self.rows.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Tensors and primitives, from which `from_dict` makes the same result."""
+        counts = {row: [feed.metric.metric_state for feed in feeds] for row, feeds in self.published.items()}
+        return {**vars(self), "published": counts}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], labels: LabelSet) -> "VideoResult":
+        """The result that gave these values.
+
+        Args:
+            values: of `to_dict`.
+            labels: the label set.
+        """
+        published = {row: published_feeds(labels) for row in values["published"]}
+        for row, feeds in published.items():
+            for feed, counts in zip(feeds, values["published"][row], strict=True):
+                for name, count in counts.items():
+                    setattr(feed.metric, name, count)
+        return cls(**{**values, "published": published})
 
     def description(self) -> dict[str, object]:
         """What the record keeps of the video itself."""

@@ -16,19 +16,11 @@ from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_model, save_weights
 from facestab.pipeline.finetune import load_twice, make_pairs, make_stage, weight_average
-from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
+from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.framing import looks_itself, make_videos
 from facestab.pipeline.image import build_optional, portable_net
-from facestab.pipeline.trainer import (
-    checkpoints,
-    final_metrics,
-    log_settings,
-    make_loggers,
-    make_trainer,
-    wait_for_all,
-    weights_path,
-)
-from facestab.record import write_record
+from facestab.pipeline.resume import checkpoints, fit
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all, weights_path
 from facestab.stages.image import ImageStage
 
 log = logging.getLogger(__name__)
@@ -38,6 +30,7 @@ _OTHER = (
     "name",
     "paths",
     "logger",
+    "resume",
     "w",
     "smoother",
     "flow",
@@ -117,17 +110,17 @@ def _train(row: str, config: DictConfig, folder: Path, digest: str, overrides: l
     image_net, net = load_twice(config, init)
     make = _continued if row == CONTINUED else _finetuned
     stage, card, data, length = make(config, folder, image_net, net, init)
-    open_run(folder, config, overrides)
+    open_run(folder, config, overrides, digest)
     with make_loggers(config, folder) as loggers:
         monitor = ("val/miou", "max") if row == CONTINUED else ("val/loss", "min")
-        callbacks: list[Callback] = [checkpoints(folder, *monitor), *weight_average(config)]
+        callbacks: list[Callback] = [*checkpoints(folder, *monitor), *weight_average(config)]
         trainer = make_trainer(config, folder, loggers, callbacks, **length)
         log_settings(row, {"size": config.size, "seed": config.seed}, trainer, folder)
-        trainer.fit(stage, datamodule=data)
+        trained = fit(trainer, stage, data, folder)
     if is_main_process():
         save_weights(weights_path(folder), net, card)
         record = {"stage": row, "fingerprint": digest, "init": card.image_weights, "seed": config.seed}
-        write_record(folder, {**record, "size": config.size, "metrics": {row: final_metrics(trainer)}})
+        close_run(folder, {**record, "size": config.size, "metrics": {row: trained.metrics}})
     wait_for_all()
 
 
@@ -145,7 +138,8 @@ def _continued(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet,
     optimizer = build(config.temporal.optimizer)
     stage = ImageStage(net, card, optimizer, build_optional(config.temporal.scheduler))
     data = build(config.data, batch_size=_images_per_step(config))
-    return stage, card, data, {"max_steps": num_steps(config, image_net), "max_epochs": -1}
+    stage.total_steps = num_steps(config, image_net)
+    return stage, card, data, {"max_epochs": -1}
 
 
 def _images_per_step(config: DictConfig) -> int:

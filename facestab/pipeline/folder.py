@@ -5,27 +5,38 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
 from facestab.errors import FacestabError
 from facestab.evaluation.tables import CLASSES_NAME, VIDEOS_NAME
 from facestab.pipeline.environment import without_environment
-from facestab.record import RECORD_NAME, read_record
+from facestab.pipeline.unfinished import RUN_NAME, Unfinished, read_unfinished, run_lock, write_unfinished
+from facestab.record import RECORD_NAME, UNFINISHED_NAME, read_record, write_record
 
 log = logging.getLogger(__name__)
 WEIGHTS_NAME = "weights.safetensors"
-# what a run writes; removed when it starts over, first of all the record that says it is finished
+# what a run writes; removed when it starts over, first of all the record that says it is finished, and what says that
+# it can be gone on with
 PRODUCTS = (
-    *(RECORD_NAME, VIDEOS_NAME, CLASSES_NAME, "checkpoints", "videos"),
+    *(
+        RECORD_NAME,
+        f"{UNFINISHED_NAME}/{RUN_NAME}",
+        UNFINISHED_NAME,
+        VIDEOS_NAME,
+        CLASSES_NAME,
+        "checkpoints",
+        "videos",
+    ),
     *(WEIGHTS_NAME, "metrics.csv", "hparams.yaml", "run.log", "wandb"),
 )
 # settings that change where, how fast and in which colours, not what
 INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar", "palette"}
+# groups and settings that have no part in any result
+NO_PART = ("name", "paths", "logger", "resume")
 # raised when the same configuration gives another result than before
 RECIPE = 1
 
@@ -67,15 +78,33 @@ def is_finished(folder: Path, digest: str) -> bool:
         return False
     if record.get("fingerprint") != digest:
         raise FacestabError(f"{folder}: holds a finished run with other settings; choose another name with name=...")
+    close_run(folder)
     return True
 
 
-def open_run(folder: Path, config: DictConfig, overrides: Iterable[str]) -> None:
-    """Make the folder ready for a run that starts from the beginning, and write down its configuration.
+def open_run(folder: Path, config: DictConfig, overrides: Iterable[str], digest: str | None = None) -> None:
+    """Make the folder ready for a run, and write down its configuration.
 
-    Only the main process does: its helpers start later, when there is something to lose.
+    A run with the same fingerprint that did not come to its end is gone on with: what it left stays. Everything else
+    starts from the beginning. Only the main process does: its helpers start later, when there is something to lose.
+
+    Args:
+        folder: of the run.
+        config: of the run; `resume: never` starts over.
+        overrides: what the user typed.
+        digest: the fingerprint of a run that can be gone on with.
+
+    Raises:
+        FacestabError: when the folder holds an unfinished run with other settings.
     """
     if not is_main_process():
+        return
+    begun = read_unfinished(folder) if digest and config.get("resume", "auto") == "auto" else None
+    if begun is not None and begun.fingerprint != digest:
+        remedy = "choose another name with name=..., or give it up with resume=never"
+        raise FacestabError(f"{folder}: holds an unfinished run with other settings; {remedy}")
+    if begun is not None:
+        log.info("going on with %s", folder)
         return
     folder.mkdir(parents=True, exist_ok=True)
     for name in PRODUCTS:
@@ -86,6 +115,18 @@ def open_run(folder: Path, config: DictConfig, overrides: Iterable[str]) -> None
             path.unlink(missing_ok=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(without_environment(config))))
     (folder / "overrides.yaml").write_text(OmegaConf.to_yaml(list(overrides)))
+    if digest:
+        write_unfinished(folder, Unfinished(digest, list(overrides), os.getcwd()))
+
+
+def close_run(folder: Path, record: Mapping[str, Any] | None = None) -> None:
+    """Write the record, which says that the run is finished, and forget what was kept to go on with it.
+
+    A run that was killed between the two has its record; it is closed when it is found.
+    """
+    if record is not None:
+        write_record(folder, record)
+    shutil.rmtree(folder / UNFINISHED_NAME, ignore_errors=True)
 
 
 def find_run(runs: Path, digest: str) -> Path | None:
@@ -95,12 +136,6 @@ def find_run(runs: Path, digest: str) -> Path | None:
         if record is not None and record.get("fingerprint") == digest and (path.parent / WEIGHTS_NAME).is_file():
             return path.parent
     return None
-
-
-def run_lock(folder: Path) -> FileLock:
-    """A lock between processes, beside the folder."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder.parent / f".{folder.name}.lock")
 
 
 def find_or_train(runs: Path, digest: str, title: str, train: Callable[[Path], None]) -> Path:
@@ -125,6 +160,7 @@ def find_or_train(runs: Path, digest: str, title: str, train: Callable[[Path], N
 def _find_or_train(runs: Path, digest: str, title: str, train: Callable[[Path], None], folder: Path) -> Path:
     found = find_run(runs, digest)
     if found is not None:
+        close_run(found)
         log.info("%s: %s", title, found)
         return found
     log.info("no %s with these settings in %s: training one", title, runs)

@@ -11,17 +11,9 @@ from omegaconf import DictConfig
 from facestab.build import build, resolved
 from facestab.keys import IMAGE
 from facestab.nets.weights import ModelCard, save_weights
-from facestab.pipeline.folder import find_or_train, fingerprint, is_finished, is_main_process, open_run
-from facestab.pipeline.trainer import (
-    checkpoints,
-    final_metrics,
-    log_settings,
-    make_loggers,
-    make_trainer,
-    wait_for_all,
-    weights_path,
-)
-from facestab.record import write_record
+from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_finished, is_main_process, open_run
+from facestab.pipeline.resume import checkpoints, fit
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all, weights_path
 from facestab.stages.image import ImageStage
 
 log = logging.getLogger(__name__)
@@ -53,16 +45,16 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     card = ModelCard("image", portable_net(config), build(config.labels).to_dict(), config.size)
     stage = ImageStage(net, card, build(config.image.optimizer), build_optional(config.image.scheduler))
     data = build(config.data)
-    open_run(folder, config, overrides)
-    stop = _threshold_stop(config.threshold)
+    open_run(folder, config, overrides, digest)
+    stop = threshold_stop(config.threshold)
     with make_loggers(config, folder) as loggers:
-        callbacks = [checkpoints(folder, "val/miou", "max"), *stop]
+        callbacks = [*checkpoints(folder, "val/miou", "max"), *stop]
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.image.max_epochs)
         log_settings("image", {key: config[key] for key in ("threshold", "size", "seed")}, trainer, folder)
-        trainer.fit(stage, datamodule=data)
-    final = final_metrics(trainer)
-    ended_by = "threshold" if final["train/loss"] < config.threshold else "budget"
-    log.info("image stage: ended by %s after %d epochs, J = %.4f", ended_by, trainer.current_epoch, final["train/loss"])
+        trained = fit(trainer, stage, data, folder)
+    loss = trained.metrics["train/loss"]
+    ended_by = "threshold" if loss < config.threshold else "budget"
+    log.info("image stage: ended by %s after %d epochs, J = %.4f", ended_by, trained.epochs, loss)
     if is_main_process():
         save_weights(weights_path(folder), net, card)
         record = {
@@ -72,10 +64,10 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
             "seed": config.seed,
             "size": config.size,
             "ended_by": ended_by,
-            "epochs": trainer.current_epoch,
-            "metrics": {IMAGE: final},
+            "epochs": trained.epochs,
+            "metrics": {IMAGE: trained.metrics},
         }
-        write_record(folder, record)
+        close_run(folder, record)
     wait_for_all()
 
 
@@ -94,7 +86,8 @@ def image_weights(config: DictConfig, overrides: list[str]) -> Path:
     return weights_path(find_or_train(runs, image_fingerprint(config), "image model", train))
 
 
-def _threshold_stop(threshold: float) -> list[EarlyStopping]:
+def threshold_stop(threshold: float) -> list[EarlyStopping]:
+    """The callback that ends training when J falls below the threshold; none for 0."""
     if threshold == 0:
         return []
     # nothing but the threshold may end it: patience never runs out

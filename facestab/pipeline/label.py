@@ -11,14 +11,14 @@ from lightning.pytorch import LightningModule
 from omegaconf import DictConfig
 from rich.table import Table
 
-from facestab.build import build
+from facestab.build import build, resolved
 from facestab.data.prediction import PredictionData
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.videos import VideoItem
 from facestab.errors import SettingError, WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.weights import load_model
-from facestab.pipeline.folder import is_main_process, open_run
+from facestab.pipeline.folder import NO_PART, close_run, fingerprint, is_main_process, open_run
 from facestab.pipeline.framing import make_videos
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all
 from facestab.table import print_table
@@ -43,7 +43,8 @@ def run_label(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     store: PseudoLabelStore = build(config.pseudo, net=net.requires_grad_(False).eval())
     videos = make_videos(config, net)
     items = videos.split(config.split)
-    open_run(folder, config, overrides)
+    settings = {key: value for key, value in resolved(config).items() if key not in NO_PART}
+    open_run(folder, config, overrides, fingerprint({**settings, "model": store.model}))
     with make_loggers(config, folder) as loggers:
         trainer = make_trainer(config, folder, loggers, [])
         log_settings("label", {"ckpt": config.ckpt, "size": config.size}, trainer, folder)
@@ -53,6 +54,7 @@ def run_label(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         store.fill(items, trainer.strategy.root_device)
     if is_main_process():
         _write_list(folder, store, items, dict(videos.skipped))
+        close_run(folder)
         _print_shares(labels, store.class_pixels(items))
         print(f"labels: {store.folder}, listed in {folder / LIST_NAME}")
 

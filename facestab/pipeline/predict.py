@@ -6,19 +6,19 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from facestab.build import build
+from facestab.build import build, resolved
 from facestab.callbacks.video_inference import VideoInference
-from facestab.data.prediction import PredictionData
+from facestab.data.videos import content_hash
 from facestab.engines.onnx_net import load_any
 from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import ModelCard, load_model
 from facestab.pipeline.controls import TITLES
-from facestab.pipeline.folder import open_run
+from facestab.pipeline.folder import NO_PART, fingerprint, open_run
 from facestab.pipeline.framing import make_framer
 from facestab.pipeline.recurrent import RECURRENT
 from facestab.pipeline.stream import run_stream
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
-from facestab.pipeline.videos import finish, log_videos, make_plan
+from facestab.pipeline.videos import finish, log_videos, make_journal, make_plan
 from facestab.stages.image import ImageStage
 from facestab.stages.segmentation import SegmentationStage
 from facestab.stages.temporal import TemporalStage
@@ -50,16 +50,22 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     result = STABILIZED if card.stage == "temporal" else IMAGE
     baseline = next((row for row in (CONTINUED, IMAGE) if row != result and row in stage.rows), None)
     plan = make_plan(config, folder, card.label_set, result, baseline, weights.get(RECURRENT))
-    inference = VideoInference(plan, config.inference.overlap)
-    open_run(folder, config, overrides)
+    inference = VideoInference(plan, config.inference.overlap, make_journal(plan))
+    open_run(folder, config, overrides, _fingerprint(config, [path, *weights.values()]))
     with make_loggers(config, folder) as loggers:
         trainer = make_trainer(config, folder, loggers, [inference])
         log_settings("predict", {"ckpt": path, "size": stage.frame_size}, trainer, folder)
-        trainer.predict(stage, datamodule=PredictionData(items), return_predictions=False)
+        inference.run(trainer, stage, items)
         record = {"stage": "predict", "ckpt": str(path), "size": stage.frame_size, **inference.record()}
         record |= {"skipped": videos.skipped} if videos.skipped else {}
         log_videos(loggers, record, folder)
     finish(record, folder)
+
+
+def _fingerprint(config: DictConfig, weights: Sequence[Path]) -> str:
+    """Changes with every setting and with the weights of every row."""
+    settings = {key: value for key, value in resolved(config).items() if key not in NO_PART}
+    return fingerprint({**settings, "weights": [content_hash(path) for path in weights]})
 
 
 def _control_weights(path: Path, card: ModelCard) -> dict[str, Path]:

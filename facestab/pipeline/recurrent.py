@@ -16,18 +16,10 @@ from facestab.data.videos import VideoSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, save_weights, weights_hash
 from facestab.pipeline.finetune import make_frame_store
-from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
+from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.image import build_optional
-from facestab.pipeline.trainer import (
-    checkpoints,
-    final_metrics,
-    log_settings,
-    make_loggers,
-    make_trainer,
-    wait_for_all,
-    weights_path,
-)
-from facestab.record import write_record
+from facestab.pipeline.resume import checkpoints, fit
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all, weights_path
 
 log = logging.getLogger(__name__)
 RECURRENT = "recurrent"
@@ -67,7 +59,7 @@ def recurrent_weights(
             pl.seed_everything(config.seed, workers=True, verbose=False)
             stage = _make_stage(config, image_net, os.path.relpath(init, folder))
             data = build(config.recurrent.windows, videos=videos, store=store, decoded=make_frame_store(config))
-            open_run(folder, config, overrides)
+            open_run(folder, config, overrides, digest)
             _train(config, folder, digest, stage, data)
 
     return weights_path(find_or_train(Path(config.paths.runs) / RECURRENT, digest, "recurrent baseline", train))
@@ -90,16 +82,16 @@ def _train(
     config: DictConfig, folder: Path, digest: str, stage: RecurrentTraining, data: pl.LightningDataModule
 ) -> None:
     with make_loggers(config, folder) as loggers:
-        callbacks: list[pl.Callback] = [checkpoints(folder, "val/loss", "min")]
+        callbacks: list[pl.Callback] = [*checkpoints(folder, "val/loss", "min")]
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.recurrent.max_epochs)
         settings = {key: config[key] for key in ("size", "seed")}
         log_settings(RECURRENT, settings, trainer, folder)
-        trainer.fit(stage, datamodule=data)
-    final = final_metrics(trainer)
-    log.info("recurrent baseline: %d epochs, cross-entropy %.4f", trainer.current_epoch, final["train/loss"])
+        trained = fit(trainer, stage, data, folder)
+    loss = trained.metrics["train/loss"]
+    log.info("recurrent baseline: %d epochs, cross-entropy %.4f", trained.epochs, loss)
     if is_main_process():
         save_weights(weights_path(folder), stage.net, stage.card)
         origin = {"stage": RECURRENT, "fingerprint": digest, "init": stage.card.image_weights}
-        outcome = {"epochs": trainer.current_epoch, "metrics": {RECURRENT: final}}
-        write_record(folder, {**origin, **settings, **outcome})
+        outcome = {"epochs": trained.epochs, "metrics": {RECURRENT: trained.metrics}}
+        close_run(folder, {**origin, **settings, **outcome})
     wait_for_all()

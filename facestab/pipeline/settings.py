@@ -1,7 +1,6 @@
 """Checks of the settings that everybody turns, before anything is built."""
 
 import math
-from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -48,10 +47,14 @@ def check_settings(config: DictConfig) -> None:
     _check_numbers(config)
     _check_paths(config)
     check_environment(config)
+    if config.get("resume", "auto") not in ("auto", "never"):
+        raise SettingError(f"resume: auto or never is needed, got {config.resume!r}")
     if config.stage not in ("evaluate", "audit", "export"):
         check_trainer(config)
     if config.stage in ("evaluate", "audit"):
-        _refuse_trainer(config.stage)
+        _refuse(config.stage, "trains nothing and", "trainer=", "trainer.")
+    if config.stage in ("evaluate", "audit", "export"):
+        _refuse(config.stage, "always starts over and", "resume=")
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
         raise SettingError(
             f"a sweep runs one device a job, got trainer.devices={config.trainer.devices}: the processes of a "
@@ -91,9 +94,9 @@ def _check_paths(config: DictConfig) -> None:
             raise SettingError(f"{key}: {value} is an address; download it and give the path of the file")
 
 
-def _refuse_trainer(stage: str) -> None:
-    """The trainer group belongs to all other stages, so that composition does not refuse it."""
+def _refuse(stage: str, why: str, *prefixes: str) -> None:
+    """What belongs to all other stages, so that composition does not refuse it."""
     overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    given = [override for override in overrides if override.lstrip("+").startswith(("trainer=", "trainer."))]
+    given = [override for override in overrides if override.lstrip("+").startswith(prefixes)]
     if given:
-        raise SettingError(f"stage={stage} trains nothing and has no use for '{given[0]}'; leave it out")
+        raise SettingError(f"stage={stage} {why} has no use for '{given[0]}'; leave it out")

@@ -9,36 +9,29 @@ from omegaconf import DictConfig
 
 from facestab.build import build, resolved
 from facestab.callbacks.video_inference import VideoInference
-from facestab.data.prediction import PredictionData
 from facestab.data.videos import VideoSet
 from facestab.errors import SettingError
 from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import save_weights
 from facestab.pipeline.controls import check_controls, control_weights, load_controls
 from facestab.pipeline.finetune import check_motion, load_twice, make_pairs, make_stage, weight_average
-from facestab.pipeline.folder import fingerprint, is_finished, is_main_process, open_run
+from facestab.pipeline.folder import NO_PART, fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.framing import make_framer, make_videos
 from facestab.pipeline.image import image_weights, portable_net
 from facestab.pipeline.recurrent import RECURRENT, recurrent_weights
+from facestab.pipeline.resume import checkpoints, fit
 from facestab.pipeline.stills import score_stills
-from facestab.pipeline.trainer import (
-    checkpoints,
-    final_metrics,
-    log_settings,
-    make_loggers,
-    make_trainer,
-    weights_path,
-)
-from facestab.pipeline.videos import finish, log_videos, make_plan, wants_recurrent
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, weights_path
+from facestab.pipeline.videos import finish, log_videos, make_journal, make_plan, wants_recurrent
 
 log = logging.getLogger(__name__)
 SETTINGS = ("w", "threshold", "size", "seed")
 
 
 def temporal_fingerprint(config: DictConfig) -> str:
-    """Changes with every setting of the run but its name, place and loggers."""
+    """Changes with every setting of the run but its name, place and loggers, and how it begins."""
     settings = resolved(config)
-    return fingerprint({key: value for key, value in settings.items() if key not in ("name", "paths", "logger")})
+    return fingerprint({key: value for key, value in settings.items() if key not in NO_PART})
 
 
 def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None:
@@ -65,20 +58,19 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     # the image model with the same further steps is the fairer baseline
     baseline = CONTINUED if CONTINUED in controls else IMAGE
     plan = make_plan(config, folder, stage.card.label_set, STABILIZED, baseline, weights.get(RECURRENT))
-    inference = VideoInference(plan, config.inference.overlap)
-    open_run(folder, config, overrides)
+    inference = VideoInference(plan, config.inference.overlap, make_journal(plan))
+    open_run(folder, config, overrides, digest)
     settings = {key: config[key] for key in SETTINGS}
     with make_loggers(config, folder) as loggers:
-        callbacks = [checkpoints(folder, "val/loss", "min"), *weight_average(config), inference]
+        callbacks = [*checkpoints(folder, "val/loss", "min"), *weight_average(config), inference]
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.temporal.max_epochs)
         log_settings("temporal", settings, trainer, folder)
-        trainer.fit(stage, datamodule=data)
-        training = final_metrics(trainer)
-        log.info("temporal stage: %d epochs, L = %.4f; predicting", trainer.current_epoch, training["train/loss"])
-        trainer.predict(stage, datamodule=PredictionData(videos.split(config.split)), return_predictions=False)
+        trained = fit(trainer, stage, data, folder)
+        log.info("temporal stage: %d epochs, L = %.4f; predicting", trained.epochs, trained.metrics["train/loss"])
+        inference.run(trainer, stage, videos.split(config.split))
         origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(weights[IMAGE], folder)}
         stills = score_stills(trainer, stage, build(config.data), config.split)
-        outcome = {"epochs": config.temporal.max_epochs, "training": training}
+        outcome = {"epochs": config.temporal.max_epochs, "training": trained.metrics}
         skipped = {**data.videos.skipped, **videos.skipped}
         outcome |= {"skipped": skipped} if skipped else {}
         record = {**origin, **settings, **outcome, **inference.record()}

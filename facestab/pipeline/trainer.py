@@ -10,14 +10,15 @@ from typing import Any
 import torch.distributed as dist
 import wandb
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved
 from facestab.pipeline.bar import TrainingBar
+from facestab.pipeline.checkpoint_file import CheckpointFile
 from facestab.pipeline.environment import without_environment
 from facestab.pipeline.folder import WEIGHTS_NAME, is_main_process
+from facestab.pipeline.stop import StopAtOnce
 
 log = logging.getLogger(__name__)
 
@@ -67,29 +68,12 @@ def make_trainer(
         **{**settings, **kwargs},
         default_root_dir=folder,
         logger=loggers or False,
-        callbacks=[*callbacks, *([TrainingBar(leave=False)] if show else [])],
+        plugins=[CheckpointFile()],
+        callbacks=[*callbacks, StopAtOnce(), *([TrainingBar(leave=False)] if show else [])],
         enable_progress_bar=show,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-
-
-def checkpoints(folder: Path, monitor: str, mode: str) -> ModelCheckpoint:
-    """Keeps the last epoch's checkpoint and the best one's."""
-    return ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="best",
-        monitor=monitor,
-        mode=mode,
-        save_last=True,
-        auto_insert_metric_name=False,
-        enable_version_counter=False,
-    )
-
-
-def final_metrics(trainer: Trainer) -> dict[str, float]:
-    """The last value of everything that training logged."""
-    return {key: float(value) for key, value in trainer.callback_metrics.items()}
 
 
 def log_settings(stage: str, settings: Mapping[str, Any], trainer: Trainer, folder: Path) -> None:

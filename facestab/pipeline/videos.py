@@ -13,12 +13,13 @@ from facestab.baselines.smoother import Smoother
 from facestab.build import build
 from facestab.errors import SettingError
 from facestab.evaluation.files import FileChoice
+from facestab.evaluation.journal import VIDEOS, VideoJournal
 from facestab.evaluation.tables import write_tables
 from facestab.evaluation.video import EvaluationPlan
 from facestab.keys import MEDIA_KEY
 from facestab.labels import LabelSet
-from facestab.pipeline.folder import is_main_process
-from facestab.record import write_record
+from facestab.pipeline.folder import close_run, is_main_process
+from facestab.record import UNFINISHED_NAME
 from facestab.table import print_results
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,11 @@ def make_plan(
     if largest is not None and largest < 16:
         raise SettingError(f"inference.measure_size must be at least 16 pixels, or null, got {largest}")
     return EvaluationPlan(folder, labels, result, baseline, controls, flow, files, largest, wanted.probabilities)
+
+
+def make_journal(plan: EvaluationPlan) -> VideoJournal:
+    """Remembers the finished videos of a run as long as it is not finished."""
+    return VideoJournal(plan.folder / UNFINISHED_NAME / VIDEOS, plan.folder, plan.labels)
 
 
 def wants_recurrent(config: DictConfig) -> bool:
@@ -94,6 +100,6 @@ def finish(record: Mapping[str, Any], folder: Path) -> None:
     if not is_main_process():
         return
     write_tables(folder, record)
-    write_record(folder, record)
+    close_run(folder, record)
     print_results(record)
     Console(soft_wrap=True).print(f"results: {folder}", highlight=False)

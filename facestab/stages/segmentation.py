@@ -60,6 +60,8 @@ class SegmentationStage(LightningModule):
         self._test_scores: dict[str, SegmentationScores] = {}
         self.frames_per_batch = frames_per_batch
         self.frame_size = frame_size or card.size
+        # after which training ends, whatever epoch that is in; None: as many as the trainer's epochs have
+        self.total_steps: int | None = None
         # what prediction looks at; None for whole frames
         self.framer: VideoFramer | None = None
         # what prediction runs the networks with
@@ -79,8 +81,14 @@ class SegmentationStage(LightningModule):
         optimizer = self.make_optimizer(self.net.parameters())
         if self.make_scheduler is None:
             return optimizer
-        scheduler = self.make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        steps = self.total_steps or int(self.trainer.estimated_stepping_batches)
+        scheduler = self.make_scheduler(optimizer, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Ends the training after `total_steps`: with max_steps Lightning 2.6 does not go on as it would have."""
+        if self.total_steps is not None and self.global_step >= self.total_steps:
+            self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Puts the model card beside the tensors."""
