@@ -18,13 +18,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from facestab.build import conf_dir
-from facestab.errors import FacestabError
+from facestab.errors import FacestabError, SettingError
+from facestab.peers import PEERS
 from facestab.pipeline.audit import run_audit
 from facestab.pipeline.evaluate import run_evaluate
 from facestab.pipeline.export import run_export
 from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
 from facestab.pipeline.label import run_label
+from facestab.pipeline.launch import check_named
 from facestab.pipeline.predict import run_predict
 from facestab.pipeline.settings import check_settings
 from facestab.pipeline.sweep import write_sweep
@@ -54,7 +56,8 @@ def run_stage(config: DictConfig) -> None:
         log.info("job %s: %s", job.job.num, " ".join(job.overrides.task))
     try:
         check_settings(config)
-        STAGES[config.stage](config, folder, list(job.overrides.task))
+        with PEERS:
+            STAGES[config.stage](config, folder, list(job.overrides.task))
     except (FacestabError, OSError, OmegaConfBaseException) as error:
         text = explain(error) if isinstance(error, OmegaConfBaseException) else without_traceback(str(error))
         _failures.append(f"facestab: error: {' '.join(text.split())}")
@@ -117,7 +120,12 @@ def explain(error: Exception) -> str:
 def main() -> None:
     """The command line. Exit code 1 when a run could not be done."""
     # children of a distributed run inherit it, so that all processes agree on the folder
-    os.environ.setdefault(NAME_VARIABLE, default_name(sys.argv[1:], datetime.now()))
+    if NAME_VARIABLE not in os.environ:
+        try:
+            check_named(sys.argv[1:])
+        except SettingError as error:
+            sys.exit(f"facestab: error: {error}")
+        os.environ[NAME_VARIABLE] = default_name(sys.argv[1:], datetime.now())
     # Hydra would print its own, longer error and end the process
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     OmegaConf.register_new_resolver("len", len, replace=True)

@@ -14,6 +14,7 @@ from facestab.errors import SettingError
 from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_model, save_weights
+from facestab.peers import PEERS
 from facestab.pipeline.finetune import load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.framing import looks_itself, make_videos
@@ -24,7 +25,6 @@ from facestab.pipeline.trainer import (
     log_settings,
     make_loggers,
     make_trainer,
-    wait_for_all,
     weights_path,
 )
 from facestab.record import write_record
@@ -127,7 +127,7 @@ def _train(row: str, config: DictConfig, folder: Path, digest: str, overrides: l
         save_weights(weights_path(folder), net, card)
         record = {"stage": row, "fingerprint": digest, "init": card.image_weights, "seed": config.seed}
         write_record(folder, {**record, "size": config.size, "metrics": {row: final_metrics(trainer)}})
-    wait_for_all()
+    PEERS.wait()
 
 
 _Parts = tuple[LightningModule, ModelCard, LightningDataModule, dict[str, int]]

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from facestab.build import build, resolved
 from facestab.keys import IMAGE
 from facestab.nets.weights import ModelCard, save_weights
+from facestab.peers import PEERS
 from facestab.pipeline.folder import find_or_train, fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.trainer import (
     checkpoints,
@@ -18,7 +19,6 @@ from facestab.pipeline.trainer import (
     log_settings,
     make_loggers,
     make_trainer,
-    wait_for_all,
     weights_path,
 )
 from facestab.record import write_record
@@ -76,7 +76,7 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
             "metrics": {IMAGE: final},
         }
         write_record(folder, record)
-    wait_for_all()
+    PEERS.wait()
 
 
 def image_weights(config: DictConfig, overrides: list[str]) -> Path:

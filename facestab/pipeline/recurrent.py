@@ -15,6 +15,7 @@ from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.videos import VideoSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, save_weights, weights_hash
+from facestab.peers import PEERS
 from facestab.pipeline.folder import find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.image import build_optional
 from facestab.pipeline.trainer import (
@@ -23,7 +24,6 @@ from facestab.pipeline.trainer import (
     log_settings,
     make_loggers,
     make_trainer,
-    wait_for_all,
     weights_path,
 )
 from facestab.record import write_record
@@ -101,4 +101,4 @@ def _train(
         origin = {"stage": RECURRENT, "fingerprint": digest, "init": stage.card.image_weights}
         outcome = {"epochs": trainer.current_epoch, "metrics": {RECURRENT: final}}
         write_record(folder, {**origin, **settings, **outcome})
-    wait_for_all()
+    PEERS.wait()

@@ -7,6 +7,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from facestab.errors import SettingError
+from facestab.pipeline.launch import check_launch, launched_processes
 
 # key, smallest value, whether it must be whole
 NUMBERS = (("w", 0, False), ("threshold", 0, False), ("seed", 0, True), ("size", 16, True))
@@ -28,7 +29,9 @@ def check_settings(config: DictConfig) -> None:
             raise SettingError(f"{key} must be {kind} of at least {low}, got {value}")
     if config.stage in ("evaluate", "audit"):
         _refuse_trainer(config.stage)
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
+    check_launch(config)
+    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if is_sweep and config.trainer.devices != 1 and not launched_processes():
         raise SettingError(
             f"a sweep runs one device a job, got trainer.devices={config.trainer.devices}: the processes of a "
             "distributed job would each start the whole sweep again; run the points one by one instead"

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
 import wandb
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -15,16 +14,11 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved
+from facestab.callbacks.peer_watch import PeerWatch
 from facestab.pipeline.bar import TrainingBar
 from facestab.pipeline.folder import WEIGHTS_NAME, is_main_process
 
 log = logging.getLogger(__name__)
-
-
-def wait_for_all() -> None:
-    """Let every process of a distributed run come to this point."""
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()
 
 
 @contextmanager
@@ -66,7 +60,7 @@ def make_trainer(
         **{**settings, **kwargs},
         default_root_dir=folder,
         logger=loggers or False,
-        callbacks=[*callbacks, *([TrainingBar(leave=False)] if show else [])],
+        callbacks=[PeerWatch(folder), *callbacks, *([TrainingBar(leave=False)] if show else [])],
         enable_progress_bar=show,
         enable_model_summary=False,
         num_sanity_val_steps=0,
