@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-quick bench bench-full lint format build clean
+.PHONY: help env demo test test-quick bench bench-full endurance lint format build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ bench-full: bench ## and what measuring and the label store cost, and how still 
 	$(BIN)/python experiments/bench/metrics.py
 	$(BIN)/python experiments/bench/label_store.py
 	$(BIN)/python experiments/bench/crop_jitter.py
+
+endurance: env ## half an hour of 720p and 10,000 clips go through, and nothing may grow: hours
+	$(BIN)/python experiments/endurance/endurance.py
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .

@@ -10,6 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from facestab.errors import FacestabError, SettingError
 
+# here, where every process comes by, those that a launcher starts for a sweep's jobs, too
+OmegaConf.register_new_resolver("len", len, replace=True)
+
 SAFE_TARGETS = ("facestab.nets.", "segmentation_models_pytorch.", "torchvision.models.", "torch.nn.")
 
 

@@ -14,7 +14,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from facestab.build import conf_dir
@@ -45,6 +45,8 @@ STAGES: dict[str, Callable[[DictConfig, Path, list[str]], None]] = {
 }
 NAME_VARIABLE = "FACESTAB_NAME"
 _failures: list[str] = []
+# of the process that was typed; jobs may run in others
+_pids: list[int] = []
 
 
 def run_stage(config: DictConfig) -> None:
@@ -63,6 +65,9 @@ def run_stage(config: DictConfig) -> None:
         _failures.append(f"facestab: error: {' '.join(text.split())}")
         print(_failures[-1], file=sys.stderr)
         remove_if_empty(folder)
+        if os.getpid() not in _pids:
+            # a launcher runs the job elsewhere, and must know
+            raise FacestabError(text) from None
     finally:
         if job.mode == RunMode.MULTIRUN and Path(job.sweep.dir).is_dir():
             log.info("sweep: %s", write_sweep(Path(job.sweep.dir)))
@@ -126,16 +131,19 @@ def main() -> None:
         except SettingError as error:
             sys.exit(f"facestab: error: {error}")
         os.environ[NAME_VARIABLE] = default_name(sys.argv[1:], datetime.now())
+    _pids.append(os.getpid())
     # Hydra would print its own, longer error and end the process
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    OmegaConf.register_new_resolver("len", len, replace=True)
     entry = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_stage)
     try:
         entry()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, FacestabError) as error:
         sys.exit(f"facestab: error: {explain(error)}")
     sys.exit(1 if _failures else 0)
 
 
 if __name__ == "__main__":
-    main()
+    # under its own name: launchers that send jobs elsewhere send what lies in __main__ with all that it refers to
+    from facestab.run import main as run_main
+
+    run_main()
