@@ -63,7 +63,14 @@ class Peers:
         self._patient = group
         address = os.environ.get("MASTER_ADDR", "127.0.0.1")
         self._ranks = _listen(address, size) if rank == 0 else _call(address, rank)
+        # a loader's worker that outlives its process would keep the connection open
+        os.register_at_fork(after_in_child=self._hang_up)
         threading.Thread(target=self._watch, name="facestab-peers", daemon=True).start()
+
+    def _hang_up(self) -> None:
+        for link in self._ranks:
+            link.close()
+        self._ranks = {}
 
     def wait(self) -> None:
         """Let every process come to this point, however long that takes."""
@@ -128,7 +135,8 @@ class Peers:
                 file=sys.stderr,
             )
         self._tell(_FAILED)
-        _exit()
+        # without clean-up: the main thread may wait for ever, in an exchange that nobody answers
+        os._exit(1)
 
     def __enter__(self) -> "Peers":
         return self
@@ -139,7 +147,7 @@ class Peers:
         is_own = isinstance(error, (FacestabError, KeyboardInterrupt, SystemExit))
         if error is not None and not is_own and self._ranks and self._is_one_gone.wait(_NEWS_S):
             # an exchange with a process that is gone: there is nothing to say beyond that
-            _exit()
+            os._exit(1)
         self.leave(_LEFT if error is None else _FAILED)
 
 
@@ -203,14 +211,6 @@ def _word(link: socket.socket) -> bytes:
         return link.recv(1)
     except OSError:
         return _LOST
-
-
-def _exit() -> None:
-    """Without clean-up: the main thread may wait for ever, in an exchange that nobody answers."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    logging.shutdown()
-    os._exit(1)
 
 
 PEERS = Peers()

@@ -30,6 +30,10 @@ def work(rank, folder, what):
             if what == "fail":
                 raise FacestabError("its own reason")
             if what == "work":
+                # like a loader's worker, which may outlive the process
+                if os.fork() == 0:
+                    time.sleep(50)
+                    os._exit(0)
                 time.sleep(100)
             if what == "meet":
                 peers.wait()
@@ -60,7 +64,7 @@ def run(context, folder, orders, kill=None):
             time.sleep(0.05)
         os.kill(processes[kill].pid, signal.SIGKILL)
     for process in processes:
-        process.join(60)
+        process.join(40)
     codes = [process.exitcode for process in processes]
     for process in processes:
         process.kill()
