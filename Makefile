@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-quick test-oldest audit bench bench-full fuzz chaos lint format build clean
+.PHONY: help env demo test test-quick test-oldest audit bench bench-full fuzz chaos endurance lint format build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,7 +36,7 @@ test-oldest: ## the quick tests with the oldest versions of all dependencies, in
 	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest -n auto --dist loadscope -m "not slow"
 
 audit: env ## known weaknesses of the packages that are installed; exit code 3 and NOT AUDITED where nobody can tell
-	$(BIN)/python tools/audit.py
+	$(BIN)/python .ci/audit.py
 
 bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: ten minutes
 	$(BIN)/python experiments/bench/prediction.py
@@ -56,6 +56,9 @@ fuzz: env ## 10,000 damaged files through every reader: ten minutes; what did ba
 
 chaos: env ## kill every stage at 200 moments of chance, start it again, compare what it leaves: an hour on a quiet machine
 	OMP_NUM_THREADS=1 $(BIN)/python -m experiments.chaos.chaos
+
+endurance: env ## half an hour of 720p and 10,000 clips go through, and nothing may grow: hours
+	$(BIN)/python experiments/endurance/endurance.py
 
 lint: env ## style, types, import order
 	$(BIN)/ruff check .

@@ -11,6 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from facestab.errors import FacestabError, SettingError
 from facestab.trust import trusted
 
+# here, where every process comes by, those that a launcher starts for a sweep's jobs, too
+OmegaConf.register_new_resolver("len", len, replace=True)
+
 
 def conf_dir() -> Path:
     """The configuration: inside the package when installed, beside it in a checkout."""

@@ -20,7 +20,8 @@ from PIL import Image
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from facestab.build import conf_dir
-from facestab.errors import FacestabError
+from facestab.errors import FacestabError, SettingError
+from facestab.peers import PEERS
 from facestab.pipeline.audit import run_audit
 from facestab.pipeline.command import readable
 from facestab.pipeline.environment import NAME_VARIABLE
@@ -30,6 +31,7 @@ from facestab.pipeline.export import run_export
 from facestab.pipeline.folder import is_main_process
 from facestab.pipeline.image import run_image
 from facestab.pipeline.label import run_label
+from facestab.pipeline.launch import check_named
 from facestab.pipeline.predict import run_predict
 from facestab.pipeline.settings import check_settings
 from facestab.pipeline.stop import Stopped, stop_on_signals
@@ -58,6 +60,8 @@ _MISTAKES = (
 _failures: list[str] = []
 _stopped: list[Path] = []
 _default = ""
+# of the process that was typed; jobs may run in others
+_pids: list[int] = []
 
 
 def run_stage(config: DictConfig) -> None:
@@ -69,7 +73,7 @@ def run_stage(config: DictConfig) -> None:
         log.info("job %s: %s", job.job.num, " ".join(job.overrides.task))
     try:
         check_settings(config)
-        with alone_in(folder) if config.stage in RESUMED and is_main_process() else nullcontext():
+        with PEERS, alone_in(folder) if config.stage in RESUMED and is_main_process() else nullcontext():
             STAGES[config.stage](config, folder, list(job.overrides.task))
     except Stopped:
         _stopped.append(folder)
@@ -82,6 +86,9 @@ def run_stage(config: DictConfig) -> None:
         _failures.append(f"facestab: error: {text}")
         print(_failures[-1], file=sys.stderr)
         remove_if_empty(folder)
+        if os.getpid() not in _pids:
+            # a launcher runs the job elsewhere, and must know
+            raise FacestabError(text) from None
     finally:
         if job.mode == RunMode.MULTIRUN and Path(job.sweep.dir).is_dir():
             log.info("sweep: %s", write_sweep(Path(job.sweep.dir)))
@@ -137,6 +144,10 @@ def run_folder(runs: str, name: str, resume: str) -> str:
     return f"{runs}/{name}"
 
 
+# here, where the processes that a launcher starts come by, too
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+
+
 def is_search_wanted(name: str, resume: str) -> bool:
     """Whether the name says nothing but when the command was started."""
     return resume == "auto" and name == _default and is_main_process()
@@ -155,12 +166,15 @@ def main() -> None:
     """The command line. Exit code 1 when a run could not be done."""
     global _default
     if NAME_VARIABLE not in os.environ:
+        try:
+            check_named(sys.argv[1:])
+        except SettingError as error:
+            sys.exit(f"facestab: error: {error}")
         # children of a distributed run inherit it, so that all processes agree on the folder
         _default = os.environ[NAME_VARIABLE] = default_name(sys.argv[1:], datetime.now())
+    _pids.append(os.getpid())
     # Hydra would print its own, longer error and end the process
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    OmegaConf.register_new_resolver("len", len, replace=True)
-    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     entry = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_stage)
     _failures.clear()
     try:
@@ -175,4 +189,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # under its own name: launchers that send jobs elsewhere send what lies in __main__ with all that it refers to
+    from facestab.run import main as run_main
+
+    run_main()

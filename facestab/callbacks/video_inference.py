@@ -22,6 +22,7 @@ from facestab.evaluation.summary import video_record
 from facestab.evaluation.video import EvaluationPlan, VideoEvaluation
 from facestab.nets.inference import argmax_labels
 from facestab.overlap import Behind
+from facestab.peers import PEERS
 from facestab.progress import progress_bars
 from facestab.stages.prediction import FramePrediction
 from facestab.video.label_video import LabelVideo
@@ -127,6 +128,8 @@ class VideoInference(BasePredictionWriter):
         """Gather the values of all processes; the order of the videos does not depend on who predicted them."""
         gathered: list[list[VideoResult]] = [self._own]
         if trainer.world_size > 1:
+            # longer than the exchange itself could wait
+            PEERS.wait()
             gathered = [[] for _ in range(trainer.world_size)]
             dist.all_gather_object(gathered, self._own)
         self.results = _in_order(result for part in gathered for result in part)

@@ -31,7 +31,8 @@ class AreaVolatility(SignalMetric):
     higher_is_better = False
 
     def __init__(self, class_names: Sequence[str], fps: float, min_area_px: int = 16, **kwargs: Any) -> None:
-        super().__init__(num_columns=len(checked_names(class_names)), **kwargs)
+        # areas of an hour of video stay in memory: half as much so
+        super().__init__(num_columns=len(checked_names(class_names)), dtype=torch.int32, **kwargs)
         self.class_names = tuple(class_names)
         if fps <= 0:
             raise ValueError(f"fps: more than 0 is needed, got {fps}")
@@ -55,7 +56,7 @@ class AreaVolatility(SignalMetric):
         Both leave out the background, and classes that are never large enough, which are nan.
         """
         nothing = torch.full((2, self.num_columns + 1), torch.nan)
-        videos = [self._values(areas_TK) for areas_TK in self.signals()] or [nothing]
+        videos = [self._values(areas_TK.long()) for areas_TK in self.signals()] or [nothing]
         (volatility, *by_class), (rate, *rate_by_class) = self.mean_over_videos(videos)
         return {
             **keyed("flicker/area_volatility", volatility, torch.stack(by_class), self.class_names),

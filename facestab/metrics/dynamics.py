@@ -33,7 +33,8 @@ class Dynamics(SignalMetric):
     higher_is_better = None
 
     def __init__(self, class_names: Sequence[str], fps: float, max_lag_s: float = 0.4, **kwargs: Any) -> None:
-        super().__init__(num_columns=2 * len(checked_names(class_names)), **kwargs)
+        # areas of an hour of video stay in memory: half as much so
+        super().__init__(num_columns=2 * len(checked_names(class_names)), dtype=torch.int32, **kwargs)
         self.class_names = tuple(class_names)
         if fps <= 0:
             raise ValueError(f"fps: more than 0 is needed, got {fps}")
@@ -64,7 +65,7 @@ class Dynamics(SignalMetric):
         Each is the mean over the classes that move; the others are nan.
         """
         nothing = torch.full((3, len(self.class_names) + 1), torch.nan)
-        videos = [self._values(areas_TC) for areas_TC in self.signals()] or [nothing]
+        videos = [self._values(areas_TC.long()) for areas_TC in self.signals()] or [nothing]
         keys = ("dynamics/amplitude", "dynamics/correlation", "dynamics/lag")
         values = zip(keys, self.mean_over_videos(videos), strict=True)
         return {name: v for key, row in values for name, v in keyed(key, row[0], row[1:], self.class_names).items()}

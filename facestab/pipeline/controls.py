@@ -15,12 +15,13 @@ from facestab.errors import SettingError
 from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_model, save_weights
+from facestab.peers import PEERS
 from facestab.pipeline.finetune import load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.framing import looks_itself, make_videos
 from facestab.pipeline.image import build_optional, portable_net
 from facestab.pipeline.resume import checkpoints, fit
-from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all, weights_path
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, weights_path
 from facestab.stages.image import ImageStage
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ def _train(row: str, config: DictConfig, folder: Path, digest: str, overrides: l
         save_weights(weights_path(folder), net, card)
         record = {"stage": row, "fingerprint": digest, "init": card.image_weights, "seed": config.seed}
         close_run(folder, {**record, "size": config.size, "metrics": {row: trained.metrics}})
-    wait_for_all()
+    PEERS.wait()
 
 
 _Parts = tuple[LightningModule, ModelCard, LightningDataModule, dict[str, int]]

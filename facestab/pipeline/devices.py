@@ -50,5 +50,5 @@ def _is_choice(devices: Any, on_cpu: bool) -> bool:
     if isinstance(devices, int) and not isinstance(devices, bool):
         return devices >= 1 or (devices == -1 and not on_cpu)
     if on_cpu or not isinstance(devices, Sequence) or isinstance(devices, str):
-        return devices == "auto"
+        return bool(devices == "auto")
     return bool(devices) and all(isinstance(device, int) and device >= 0 for device in devices)

@@ -42,8 +42,16 @@ RECIPE = 1
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that reports, locks and writes records."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    """Whether this is the process that reports, locks and writes records.
+
+    torchrun says RANK, Lightning's own launcher LOCAL_RANK and, on several machines, NODE_RANK, srun SLURM_PROCID.
+    """
+    said = os.environ
+    if "RANK" in said:
+        return int(said["RANK"]) == 0
+    if "LOCAL_RANK" in said:
+        return int(said["LOCAL_RANK"]) == int(said.get("NODE_RANK", "0")) == 0
+    return int(said.get("SLURM_PROCID", said.get("NODE_RANK", "0"))) == 0
 
 
 def fingerprint(parts: dict[str, Any]) -> str:

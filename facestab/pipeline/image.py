@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 from facestab.build import build, resolved
 from facestab.keys import IMAGE
 from facestab.nets.weights import ModelCard, save_weights
+from facestab.peers import PEERS
 from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.resume import checkpoints, fit
-from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all, weights_path
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, weights_path
 from facestab.stages.image import ImageStage
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
             "metrics": {IMAGE: trained.metrics},
         }
         close_run(folder, record)
-    wait_for_all()
+    PEERS.wait()
 
 
 def image_weights(config: DictConfig, overrides: list[str]) -> Path:

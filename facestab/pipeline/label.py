@@ -18,9 +18,10 @@ from facestab.data.videos import VideoItem
 from facestab.errors import SettingError, WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.weights import load_model
+from facestab.peers import PEERS
 from facestab.pipeline.folder import NO_PART, close_run, fingerprint, is_main_process, open_run
 from facestab.pipeline.framing import make_videos
-from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
 from facestab.table import print_table
 from facestab.video.sink import VideoSink
 
@@ -49,10 +50,10 @@ def run_label(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         trainer = make_trainer(config, folder, loggers, [])
         log_settings("label", {"ckpt": config.ckpt, "size": config.size}, trainer, folder)
         trainer.predict(_Labelling(store, folder, list(config.write)), PredictionData(items), return_predictions=False)
-        wait_for_all()
+        PEERS.wait()
+    if is_main_process():
         # with keep below 1 what is kept depends on all videos
         store.fill(items, trainer.strategy.root_device)
-    if is_main_process():
         _write_list(folder, store, items, dict(videos.skipped))
         close_run(folder)
         _print_shares(labels, store.class_pixels(items))

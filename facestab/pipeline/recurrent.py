@@ -15,11 +15,12 @@ from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.videos import VideoSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, save_weights, weights_hash
+from facestab.peers import PEERS
 from facestab.pipeline.finetune import make_frame_store
 from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.image import build_optional
 from facestab.pipeline.resume import checkpoints, fit
-from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, wait_for_all, weights_path
+from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, weights_path
 
 log = logging.getLogger(__name__)
 RECURRENT = "recurrent"
@@ -94,4 +95,4 @@ def _train(
         origin = {"stage": RECURRENT, "fingerprint": digest, "init": stage.card.image_weights}
         outcome = {"epochs": trained.epochs, "metrics": {RECURRENT: trained.metrics}}
         close_run(folder, {**origin, **settings, **outcome})
-    wait_for_all()
+    PEERS.wait()

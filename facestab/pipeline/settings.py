@@ -10,6 +10,7 @@ from facestab.data.folder_name import folder_name
 from facestab.errors import SettingError
 from facestab.pipeline.devices import check_trainer
 from facestab.pipeline.environment import check_environment
+from facestab.pipeline.launch import check_launch, launched_processes
 
 # key, smallest value, whether it must be whole
 NUMBERS = (
@@ -55,7 +56,9 @@ def check_settings(config: DictConfig) -> None:
         _refuse(config.stage, "trains nothing and", "trainer=", "trainer.")
     if config.stage in ("evaluate", "audit", "export"):
         _refuse(config.stage, "always starts over and", "resume=")
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
+    check_launch(config)
+    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if is_sweep and config.trainer.devices != 1 and not launched_processes():
         raise SettingError(
             f"a sweep runs one device a job, got trainer.devices={config.trainer.devices}: the processes of a "
             "distributed job would each start the whole sweep again; run the points one by one instead"

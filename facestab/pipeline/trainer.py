@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
 import wandb
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved
+from facestab.callbacks.peer_watch import PeerWatch
 from facestab.pipeline.bar import TrainingBar
 from facestab.pipeline.checkpoint_file import CheckpointFile
 from facestab.pipeline.environment import without_environment
@@ -21,12 +21,6 @@ from facestab.pipeline.folder import WEIGHTS_NAME, is_main_process
 from facestab.pipeline.stop import StopAtOnce
 
 log = logging.getLogger(__name__)
-
-
-def wait_for_all() -> None:
-    """Let every process of a distributed run come to this point."""
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()
 
 
 @contextmanager
@@ -69,7 +63,7 @@ def make_trainer(
         default_root_dir=folder,
         logger=loggers or False,
         plugins=[CheckpointFile()],
-        callbacks=[*callbacks, StopAtOnce(), *([TrainingBar(leave=False)] if show else [])],
+        callbacks=[PeerWatch(folder), *callbacks, StopAtOnce(), *([TrainingBar(leave=False)] if show else [])],
         enable_progress_bar=show,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -32,6 +32,6 @@ def irregular_times(pts: list[int], time_base: Fraction, fps: Fraction) -> tuple
         time_base: seconds of their unit.
         fps: the rate.
     """
-    times = tuple((p - pts[0]) * time_base for p in pts)
-    is_regular = all(abs(time * fps - number) <= _ROUNDING for number, time in enumerate(times))
-    return () if is_regular else times
+    # one after the other: as fractions the times of an hour of video are ten megabytes
+    is_regular = all(abs((p - pts[0]) * time_base * fps - number) <= _ROUNDING for number, p in enumerate(pts))
+    return () if is_regular else tuple((p - pts[0]) * time_base for p in pts)

@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+sys.path.insert(0, str(Path(__file__).parents[1] / ".ci"))
 from audit import NOT_AUDITED, report
 
 SAFE = {"name": "safe", "version": "1", "vulns": []}
