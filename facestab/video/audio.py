@@ -79,7 +79,7 @@ class AudioCopy:
             # pictures are worth more than the rest of damaged sound
             self._next = None
 
-    def _fits(self, packet: Packet[Any]) -> bool:
+    def _fits(self, packet: "Packet[Any]") -> bool:
         """Whether a packet comes after the last one, and soon: muxers refuse all that follows one that does not."""
         if packet.dts is None:
             return False
@@ -128,7 +128,7 @@ def can_copy_sound(path: Path, container: str) -> bool:
     return True
 
 
-def _start_s(packet: Packet[Any]) -> Fraction:
+def _start_s(packet: "Packet[Any]") -> Fraction:
     return Fraction((packet.dts or 0) * packet.time_base)
 
 
