@@ -40,7 +40,8 @@ def build(config: DictConfig | Mapping[str, Any], **kwargs: Any) -> Any:
             raise cause from error
         if isinstance(cause, (ValueError, TypeError)):
             raise SettingError(f"{_target(config)}: {cause}") from cause
-        raise SettingError(str(error).splitlines()[0] if cause is None else f"{_target(config)}: {cause}") from error
+        reason = str(error) if cause is None else f"{_target(config)}: {cause}"
+        raise SettingError(" ".join(reason.split())) from error
 
 
 def build_trusted(config: Mapping[str, Any], allow: Sequence[str] = ()) -> Any:

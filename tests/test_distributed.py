@@ -18,7 +18,7 @@ from facestab.data.teacher import FrameTeacher
 from facestab.data.video_folder import VideoFolder
 from facestab.nets.weights import ModelCard, save_weights
 from facestab.video.sink import VideoSink
-from tests.tiny import tiny_net
+from tests.tiny import NET, tiny_net
 
 pytestmark = pytest.mark.slow
 # uneven, and more than there are processes
@@ -29,9 +29,7 @@ COMMAND = ["facestab.run", "stage=label", "ckpt=net.safetensors", "video.source=
 @pytest.fixture
 def folder(tmp_path, face11):
     """Weights and clips."""
-    net = {"_target_": "facestab.nets.smp.SmpNet", "architecture": "unet", "encoder": "tu-test_resnet",
-           "num_classes": 11, "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]}}  # fmt: skip
-    save_weights(tmp_path / "net.safetensors", tiny_net(), ModelCard("image", net, face11.to_dict(), 48))
+    save_weights(tmp_path / "net.safetensors", tiny_net(), ModelCard("image", NET, face11.to_dict(), 48))
     rng = np.random.default_rng(0)
     for number, length in enumerate(LENGTHS):
         with VideoSink(tmp_path / "clips" / f"{number}.mkv", 25, codec="ffv1_rgb") as sink:

@@ -225,7 +225,7 @@ def _check_sizes(card: ModelCard, allow_targets: Sequence[str], tensors: Mapping
     except SettingError:
         # a network that looks at its values cannot be built so, and one that cannot be built at all is named later
         return
-    if isinstance(net, nn.Module):
+    if isinstance(net, SegNet):
         _check_shapes(net, tensors, path)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from facestab.build import resolved
 from facestab.errors import FacestabError
 from facestab.evaluation.tables import CLASSES_NAME, VIDEOS_NAME
 from facestab.pipeline.environment import without_environment
@@ -62,6 +63,13 @@ def fingerprint(parts: dict[str, Any]) -> str:
     """
     text = json.dumps({"recipe": RECIPE, **_essential(parts)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def settings_of_videos(config: DictConfig) -> dict[str, Any]:
+    """What changes the result of a run that trains nothing: how many processes share out the videos does not."""
+    settings = {key: value for key, value in resolved(config).items() if key not in NO_PART}
+    alone = {key: value for key, value in settings["trainer"].items() if key not in ("devices", "num_nodes")}
+    return {**settings, "trainer": alone}
 
 
 def _essential(node: Any) -> Any:

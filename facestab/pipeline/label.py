@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule
 from omegaconf import DictConfig
 from rich.table import Table
 
-from facestab.build import build, resolved
+from facestab.build import build
 from facestab.data.prediction import PredictionData
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.videos import VideoItem
@@ -19,7 +19,7 @@ from facestab.errors import SettingError, WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.weights import load_model
 from facestab.peers import PEERS
-from facestab.pipeline.folder import NO_PART, close_run, fingerprint, is_main_process, open_run
+from facestab.pipeline.folder import close_run, fingerprint, is_main_process, open_run, settings_of_videos
 from facestab.pipeline.framing import make_videos
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer
 from facestab.table import print_table
@@ -44,8 +44,7 @@ def run_label(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     store: PseudoLabelStore = build(config.pseudo, net=net.requires_grad_(False).eval())
     videos = make_videos(config, net)
     items = videos.split(config.split)
-    settings = {key: value for key, value in resolved(config).items() if key not in NO_PART}
-    open_run(folder, config, overrides, fingerprint({**settings, "model": store.model}))
+    open_run(folder, config, overrides, fingerprint({**settings_of_videos(config), "model": store.model}))
     with make_loggers(config, folder) as loggers:
         trainer = make_trainer(config, folder, loggers, [])
         log_settings("label", {"ckpt": config.ckpt, "size": config.size}, trainer, folder)

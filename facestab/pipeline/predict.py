@@ -6,14 +6,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from facestab.build import build, resolved
+from facestab.build import build
 from facestab.callbacks.video_inference import VideoInference
 from facestab.data.videos import content_hash
 from facestab.engines.onnx_net import load_any
 from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weights import ModelCard, load_model
 from facestab.pipeline.controls import TITLES
-from facestab.pipeline.folder import NO_PART, fingerprint, open_run
+from facestab.pipeline.folder import fingerprint, open_run, settings_of_videos
 from facestab.pipeline.framing import make_framer
 from facestab.pipeline.recurrent import RECURRENT
 from facestab.pipeline.stream import run_stream
@@ -64,8 +64,7 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
 
 def _fingerprint(config: DictConfig, weights: Sequence[Path]) -> str:
     """Changes with every setting and with the weights of every row."""
-    settings = {key: value for key, value in resolved(config).items() if key not in NO_PART}
-    return fingerprint({**settings, "weights": [content_hash(path) for path in weights]})
+    return fingerprint({**settings_of_videos(config), "weights": [content_hash(path) for path in weights]})
 
 
 def _control_weights(path: Path, card: ModelCard) -> dict[str, Path]:
