@@ -23,17 +23,12 @@ from facestab.record import read_record
 from facestab.report.runs import read_curves
 from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
+from tests import tiny
 from tests.tiny import mistake, tiny_net
 from tests.video.barcode import draw, numbers_of, write_clip
 
 LABELS = {"names": ["bg", "a", "b"], "palette": [[0, 0, 0], [1, 1, 1], [2, 2, 2]], "pairs": []}
-NET = {
-    "_target_": "facestab.nets.smp.SmpNet",
-    "architecture": "unet",
-    "encoder": "tu-test_resnet",
-    "num_classes": 3,
-    "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]},
-}
+NET = {**tiny.NET, "num_classes": 3}
 DEEP = "[" * 5000
 
 

@@ -14,17 +14,10 @@ from facestab.errors import WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.weights import ModelCard, load_tensors, save_weights
 from tests.report.worlds import FACE11
-from tests.tiny import facestab, mistake, tiny_net
+from tests.tiny import NET, facestab, mistake, tiny_net
 from tests.video.barcode import write_clip
 
 pytestmark = pytest.mark.slow
-NET = {
-    "_target_": "facestab.nets.smp.SmpNet",
-    "architecture": "unet",
-    "encoder": "tu-test_resnet",
-    "num_classes": 11,
-    "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]},
-}
 
 
 class Attack:

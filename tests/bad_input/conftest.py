@@ -2,15 +2,7 @@ import pytest
 
 from facestab.nets.weights import ModelCard, save_weights
 from tests.bad_input.command import command  # noqa: F401
-from tests.tiny import tiny_net
-
-NET = {
-    "_target_": "facestab.nets.smp.SmpNet",
-    "architecture": "unet",
-    "encoder": "tu-test_resnet",
-    "num_classes": 11,
-    "options": {"encoder_depth": 4, "decoder_channels": [32, 24, 16, 8]},
-}
+from tests.tiny import NET, tiny_net
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 
 from facestab.errors import VideoError
 from facestab.video.source import VideoSource, open_video
+from tests.bad_input.videos import sound
 from tests.video.barcode import number_of, numbers_of, write_clip
 
 FRONT = {"movflags": "faststart"}
@@ -46,7 +47,8 @@ def test_what_is_no_video_is_named(tmp_path: Path, backend: str) -> None:
     _one_line_about(tmp_path / "empty.mp4", "0 bytes", backend)
     _one_line_about(tmp_path / "text.mp4", "not a video", backend)
     _one_line_about(tmp_path / "folder.mp4", "no frames in this folder", backend)
-    _one_line_about(_write_sound(tmp_path / "sound.mp4"), "only sound", backend)
+    sound(tmp_path / "sound.mp4")
+    _one_line_about(tmp_path / "sound.mp4", "only sound", backend)
 
 
 def test_a_missing_or_empty_file_shows_before_anything_is_read(tmp_path: Path) -> None:
