@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import sys
 import time
 
@@ -108,4 +109,5 @@ def test_one_process_has_nobody_to_wait_for():
     with Peers() as peers:
         peers.join(0, 1)
         peers.agree("anything")
+        assert not [thread for thread in threading.enumerate() if thread.name == "facestab-peers"]
         peers.wait()
