@@ -6,6 +6,10 @@ class VideoError(FacestabError):
     """A video that cannot be opened, read or written. The message names the file and the remedy."""
 
 
+class FrameError(VideoError):
+    """A frame that cannot be read of a video that could be opened. Among many videos this one is left out."""
+
+
 class WeightsError(FacestabError):
     """A checkpoint or weights file that is missing, broken, or made for another network or label set."""
 

@@ -12,10 +12,11 @@ import torch
 import torch.distributed as dist
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
+from rich.progress import TaskID
 
 from facestab.data.prediction import PredictionData
 from facestab.data.videos import VideoItem
-from facestab.errors import SettingError, VideoError
+from facestab.errors import FrameError, SettingError, VideoError
 from facestab.evaluation.journal import VideoJournal
 from facestab.evaluation.result import VideoResult
 from facestab.evaluation.summary import video_record
@@ -34,7 +35,8 @@ class VideoInference(BasePredictionWriter):
     """Streams each video's predictions into its files and metrics. One data set item is one video.
 
     Every process writes the videos that it predicts; their values are gathered at the end, so that the overall metrics
-    are the same for any number of processes.
+    are the same for any number of processes. A video with a frame that cannot be read leaves no file and has no values;
+    it is named in `skipped`, and the others go on.
 
     Args:
         plan: what is done with every video.
@@ -55,7 +57,9 @@ class VideoInference(BasePredictionWriter):
         self.journal = journal
         self._open = ExitStack()
         self._own: list[VideoResult] = []
+        self._own_skipped: dict[str, str] = {}
         self.results: list[VideoResult] = []
+        self.skipped: dict[str, str] = {}
 
     def run(self, trainer: Trainer, stage: LightningModule, items: Sequence[VideoItem]) -> None:
         """Predict the videos that are not finished; the results are those of all.
@@ -64,19 +68,27 @@ class VideoInference(BasePredictionWriter):
             trainer: with this callback.
             stage: makes the predictions.
             items: the videos.
+
+        Raises:
+            VideoError: when no video could be read to its end.
         """
         found = [None if self.journal is None else self.journal.find(item) for item in items]
         missing = [item for item, result in zip(items, found, strict=True) if result is None]
         if len(missing) < len(items):
             log.info("%d of %d videos are finished already", len(items) - len(missing), len(items))
-        self.results = []
+        self.results, self.skipped = [], {}
         if missing:
             trainer.predict(stage, datamodule=PredictionData(missing), return_predictions=False)
         self.results = _in_order([*self.results, *(result for result in found if result is not None)])
+        if not self.results and self.skipped:
+            first = next(iter(self.skipped.values()))
+            lost = len(self.skipped)
+            raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the last prediction; count videos and frames from here on."""
         self._own, self.results = [], []
+        self._own_skipped, self.skipped = {}, {}
         self._bars = self._open.enter_context(progress_bars())
         self._videos = self._bars.add_task("predicting", total=sum(trainer.num_predict_batches), unit="videos")
 
@@ -100,12 +112,17 @@ class VideoInference(BasePredictionWriter):
     ) -> None:
         """Drain the stream of one video into its files and metrics."""
         if batch is not None:
-            self._own.append(self._drain(prediction, batch))
+            frames = self._bars.add_task(batch.id, total=batch.num_frames, unit="frames")
+            try:
+                self._own.append(self._drain(prediction, batch, frames))
+            except FrameError as error:
+                self._own_skipped[str(batch.path)] = str(error)
+                log.warning("left out: %s", error)
+            self._bars.remove_task(frames)
             self._bars.advance(self._videos)
 
-    def _drain(self, prediction: Iterable[FramePrediction], item: VideoItem) -> VideoResult:
+    def _drain(self, prediction: Iterable[FramePrediction], item: VideoItem, frames: TaskID) -> VideoResult:
         truths = _true_labels(item)
-        frames = self._bars.add_task(item.id, total=item.num_frames, unit="frames")
         size = (item.info.height, item.info.width)
         with item.open() as source:
             timing = source.timing()
@@ -121,18 +138,19 @@ class VideoInference(BasePredictionWriter):
             result = evaluation.finish()
         if self.journal is not None:
             self.journal.keep(item, result)
-        self._bars.remove_task(frames)
         return result
 
     def on_predict_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gather the values of all processes; the order of the videos does not depend on who predicted them."""
-        gathered: list[list[VideoResult]] = [self._own]
+        own = self._own, self._own_skipped
+        gathered: list[tuple[list[VideoResult], dict[str, str]]] = [own]
         if trainer.world_size > 1:
             # longer than the exchange itself could wait
             PEERS.wait()
-            gathered = [[] for _ in range(trainer.world_size)]
-            dist.all_gather_object(gathered, self._own)
-        self.results = _in_order(result for part in gathered for result in part)
+            gathered = [([], {}) for _ in range(trainer.world_size)]
+            dist.all_gather_object(gathered, own)
+        self.results = _in_order(result for results, _ in gathered for result in results)
+        self.skipped = {path: why for _, skipped in gathered for path, why in skipped.items()}
 
     def record(self) -> dict[str, Any]:
         """The parts of the run's record that come from the videos; see `video_record`."""

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from facestab.data.framing import Framer
 from facestab.data.videos import VideoItem, VideoSet
-from facestab.errors import VideoError
+from facestab.errors import FrameError, VideoError
 from facestab.video.crop import Square
 from facestab.video.excerpt import Excerpt
 
@@ -21,7 +21,8 @@ class CroppedVideos:
     """The videos of another set, cut to a square around the face that holds it in all frames.
 
     Both frames of a pair are cut alike, so that what changes between them is what the face does. Squares are found
-    once and kept. Videos in which no face is found are left out. True labels are not cut, and not used.
+    once and kept. Videos in which no face is found, or a frame cannot be read, are left out. True labels are not cut,
+    and not used.
 
     Args:
         videos: the set.
@@ -34,12 +35,12 @@ class CroppedVideos:
         self.framer = framer
         digest = hashlib.sha256(json.dumps(framer.settings(), sort_keys=True).encode()).hexdigest()
         self.folder = Path(cache) / "faces" / digest[:16]
-        self._without_face: dict[str, str] = {}
+        self._left_out: dict[str, str] = {}
 
     @property
     def skipped(self) -> dict[str, str]:
         """Path to reason of what was left out."""
-        return {**self.videos.skipped, **self._without_face}
+        return {**self.videos.skipped, **self._left_out}
 
     def prepare(self) -> None:
         """Find the faces of the videos to train and to validate on."""
@@ -53,19 +54,23 @@ class CroppedVideos:
         Raises:
             VideoError: when none shows a face.
         """
-        items = self.videos.split(name)
+        items, known = self.videos.split(name), len(self._left_out)
         found = [cut for item in items if (cut := self._cut(item)) is not None]
         lost = len(items) - len(found)
         if not found:
-            raise VideoError(f"{items[0].path}: no face was found in it, nor in any of {lost} videos; detector=none")
-        if lost:
-            log.warning("left out: %d of %d videos, in which no face was found", lost, len(items))
+            first = self._left_out[str(items[0].path)]
+            raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
+        if len(self._left_out) > known:
+            log.warning("left out: %d of %d videos, see 'skipped' in the record", lost, len(items))
         return found
 
     def _cut(self, item: VideoItem) -> VideoItem | None:
-        square = self._square(item)
+        try:
+            square, why = self._square(item), f"{item.path}: no face was found in it; detector=none uses whole frames"
+        except FrameError as error:
+            square, why = None, str(error)
         if square is None:
-            self._without_face[str(item.path)] = f"{item.path}: no face was found"
+            self._left_out[str(item.path)] = why
             return None
         base = item.excerpt or Excerpt()
         side = max(2, round(square.side))

@@ -99,21 +99,23 @@ class FramePairData(TrainingData):
         train, val = self.videos.split("train"), self.videos.split("val")
         place = self.trainer.global_rank, self.trainer.world_size
         self.store.fill([*train, *val], self.trainer.strategy.root_device, *place)
+        # without those that cannot be read to their end
+        items = [*self.store.usable(train), *self.store.usable(val)]
         if self.decoded is not None:
-            self.decoded.fill([*train, *val], self.store, *place)
+            self.decoded.fill(items, self.store, *place)
         if self.flows is not None:
-            self.flows.fill([*train, *val], self.gaps, *place)
+            self.flows.fill(items, self.gaps, *place)
 
     def class_share(self) -> np.ndarray:
         """Each class's share of the labelled pixels of the training videos, float64 (K,)."""
-        pixels_K = self.store.class_pixels(self.videos.split("train"))
+        pixels_K = self.store.class_pixels(self.store.usable(self.videos.split("train")))
         share_K: np.ndarray = pixels_K / max(pixels_K.sum(), 1)
         return share_K
 
     def pairs(self, split: str, train: bool) -> FramePairs:
         """The pairs of one split."""
         return FramePairs(
-            self.videos.split(split),
+            self.store.usable(self.videos.split(split)),
             self.store,
             self.augment,
             train,

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from facestab.data.labelling import LabelWriter, teach
 from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels
 from facestab.data.teacher import Teacher
 from facestab.data.videos import VideoItem
-from facestab.errors import FacestabError
+from facestab.errors import FacestabError, FrameError, VideoError
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import weights_hash
@@ -51,6 +51,9 @@ class PseudoLabelStore:
         keep: share of each class's pixels, the most certain ones, that keep their label; the others are ignored. One
             threshold a class holds for all videos given to `fill`. True labels are all kept.
 
+    Attributes:
+        skipped: path to reason of the videos with a frame that cannot be read: they get no labels.
+
     Raises:
         ValueError: for a batch size below 1, or keep not above 0 and up to 1.
     """
@@ -79,6 +82,7 @@ class PseudoLabelStore:
         self.use_true_labels = use_true_labels
         self.soft = soft
         self.keep = keep
+        self.skipped: dict[str, str] = {}
         self.model = weights_hash(net)
         made_by = json.dumps({"schema": SCHEMA, **teacher.settings()}, sort_keys=True)
         digest = hashlib.sha256(made_by.encode()).hexdigest()
@@ -133,20 +137,39 @@ class PseudoLabelStore:
         return pixels_K
 
     def fill(self, items: Sequence[VideoItem], device: torch.device, rank: int = 0, world_size: int = 1) -> None:
-        """Label what has no labels yet. Processes share the work: each video is labelled by one of them."""
+        """Label what has no labels yet. Processes share the work: each video is labelled by one of them.
+
+        Raises:
+            VideoError: when no video could be read to its end.
+        """
         missing = [item for item in items if not self.path(item).exists()]
         log.info("pseudo-labels: %d of %d videos are in %s", len(items) - len(missing), len(items), self.folder)
         if missing:
             # the own share first; then whatever another process has left or is still at
             others = [item for i, item in enumerate(missing) if i % world_size != rank]
             self._make(missing[rank::world_size] + others, device)
+        usable = self.usable(items)
         if self.keep < 1:
-            self._choose(items)
+            self._choose(usable)
 
-    def label(self, item: VideoItem, device: torch.device) -> None:
-        """Label one video, unless it is labelled."""
+    def usable(self, items: Sequence[VideoItem]) -> list[VideoItem]:
+        """Those that have labels.
+
+        Raises:
+            VideoError: when there are none.
+        """
+        found = [item for item in items if self.path(item).exists()]
+        if items and not found:
+            first = self.skipped.get(str(items[0].path), f"{items[0].path}: it has no labels")
+            lost = len(items)
+            raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
+        return found
+
+    def label(self, item: VideoItem, device: torch.device) -> bool:
+        """Label one video, unless it is labelled; whether it is now."""
         if not self.path(item).exists():
             self._make([item], device)
+        return self.path(item).exists()
 
     def _make(self, items: Sequence[VideoItem], device: torch.device) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -158,11 +181,19 @@ class PseudoLabelStore:
                 path = self.path(item)
                 with FileLock(self.folder / "locks" / f"{path.stem}.lock"):
                     if not path.exists():
-                        self._label(item, path, device, bars)
+                        self._try(item, path, device, bars)
                 bars.advance(videos)
 
-    def _label(self, item: VideoItem, path: Path, device: torch.device, bars: Progress) -> None:
+    def _try(self, item: VideoItem, path: Path, device: torch.device, bars: Progress) -> None:
         task = bars.add_task(item.id, total=item.num_frames, unit="frames")
+        try:
+            self._label(item, path, device, bars, task)
+        except FrameError as error:
+            self.skipped[str(item.path)] = str(error)
+            log.warning("left out: %s", error)
+        bars.remove_task(task)
+
+    def _label(self, item: VideoItem, path: Path, device: torch.device, bars: Progress, task: TaskID) -> None:
         with LabelWriter(path, item.info, self.labels.num_classes) as writer:
             probs = teach(item, self.net, self.teacher, self.size, device, self.batch_size)
             with closing(probs), Behind(writer.write, 2 * self.batch_size) as behind:
@@ -171,7 +202,6 @@ class PseudoLabelStore:
                     bars.advance(task)
             # before the video appears, which is what says that the work is done
             self._describe(item, path, writer.pixels_KL)
-        bars.remove_task(task)
 
     def _describe(self, item: VideoItem, path: Path, pixels_KL: np.ndarray) -> None:
         card = {"schema": SCHEMA, "video": str(item.path), "frames": item.num_frames, "model": self.model}

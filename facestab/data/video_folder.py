@@ -136,7 +136,8 @@ class VideoFolder:
 
     def _items(self, videos: Sequence[ListedVideo], cuts: bool, min_frames: int) -> list[VideoItem]:
         entries = self._look(videos, cuts)
-        items = []
+        items: list[VideoItem] = []
+        known = len(self.skipped)
         for video, entry in zip(videos, entries, strict=True):
             item = _item(video, entry, min_frames)
             if isinstance(item, VideoItem):
@@ -149,7 +150,7 @@ class VideoFolder:
         if not items:
             first = self.skipped[str(videos[0].path)]
             raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
-        if lost:
+        if len(self.skipped) > known:
             log.warning("left out: %d of %d videos, see 'skipped' in the record", lost, len(videos))
         return items
 

@@ -166,12 +166,12 @@ class FrameWindowData(TrainingData):
         place = self.trainer.global_rank, self.trainer.world_size
         self.store.fill(items, self.trainer.strategy.root_device, *place)
         if self.decoded is not None:
-            self.decoded.fill(items, self.store, *place)
+            self.decoded.fill(self.store.usable(items), self.store, *place)
 
     def windows(self, split: str) -> FrameWindows:
         """The samples of one split."""
         return FrameWindows(
-            self.videos.split(split),
+            self.store.usable(self.videos.split(split)),
             self.store,
             self.augment,
             train=True,

@@ -53,7 +53,8 @@ def run_label(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     if is_main_process():
         # with keep below 1 what is kept depends on all videos
         store.fill(items, trainer.strategy.root_device)
-        _write_list(folder, store, items, dict(videos.skipped))
+        items = store.usable(items)
+        _write_list(folder, store, items, {**videos.skipped, **store.skipped})
         close_run(folder)
         _print_shares(labels, store.class_pixels(items))
         print(f"labels: {store.folder}, listed in {folder / LIST_NAME}")
@@ -72,8 +73,8 @@ class _Labelling(LightningModule):
         """Label the video, and write what is wanted beside the store; its id."""
         if batch is None:
             return ""
-        self.store.label(batch, self.device)
-        for kind in self.write_kinds:
+        labelled = self.store.label(batch, self.device)
+        for kind in self.write_kinds if labelled else ():
             path = self.folder / "videos" / batch.id / f"{kind}.mkv"
             if not path.exists():
                 _export(self.store, batch, path, kind)

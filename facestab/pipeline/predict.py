@@ -57,7 +57,8 @@ def run_predict(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         log_settings("predict", {"ckpt": path, "size": stage.frame_size}, trainer, folder)
         inference.run(trainer, stage, items)
         record = {"stage": "predict", "ckpt": str(path), "size": stage.frame_size, **inference.record()}
-        record |= {"skipped": videos.skipped} if videos.skipped else {}
+        skipped = {**videos.skipped, **inference.skipped}
+        record |= {"skipped": skipped} if skipped else {}
         log_videos(loggers, record, folder)
     finish(record, folder)
 

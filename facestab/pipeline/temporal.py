@@ -71,7 +71,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(weights[IMAGE], folder)}
         stills = score_stills(trainer, stage, build(config.data), config.split)
         outcome = {"epochs": config.temporal.max_epochs, "training": trained.metrics}
-        skipped = {**data.videos.skipped, **videos.skipped}
+        skipped = {**data.videos.skipped, **data.store.skipped, **videos.skipped, **inference.skipped}
         outcome |= {"skipped": skipped} if skipped else {}
         record = {**origin, **settings, **outcome, **inference.record()}
         for row, values in stills.items():

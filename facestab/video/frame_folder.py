@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from facestab.errors import VideoError
+from facestab.errors import FrameError, VideoError
 from facestab.types import VideoInfo
 from facestab.video.base import Source
 from facestab.video.picture import is_turned, to_rgb
@@ -146,7 +146,7 @@ class FrameFolder(Source):
         try:
             return self._read(file)
         except _BROKEN as error:
-            raise _broken(file, error) from error
+            raise FrameError(_broken(file, error)) from error
 
     def close(self) -> None:
         """Forget the list of files; the next use makes it again."""
@@ -164,9 +164,9 @@ def _size(file: Path) -> tuple[int, int]:
             found: tuple[int, int] = (image.height, image.width) if is_turned(image) else image.size
             return found
     except _BROKEN as error:
-        raise _broken(file, error) from error
+        raise VideoError(_broken(file, error)) from error
 
 
-def _broken(file: Path, error: Exception) -> VideoError:
+def _broken(file: Path, error: Exception) -> str:
     why = str(error) or type(error).__name__
-    return VideoError(f"{file}: this frame cannot be read ({why}); replace it or take it out of the folder")
+    return f"{file}: this frame cannot be read ({why}); replace it or take it out of the folder"

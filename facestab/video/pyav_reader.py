@@ -9,7 +9,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from facestab.errors import VideoError
+from facestab.errors import FrameError
 from facestab.video.container import decoded_frames, mending, opened
 from facestab.video.index import VideoIndex
 
@@ -79,7 +79,7 @@ def _wanted(index: VideoIndex, start: int, stop: int, frames: Iterator[VideoFram
             position += 1
     if position < stop:
         path, total = index.info.path, index.info.num_frames
-        raise VideoError(f"{path}: frame {position} of {total} cannot be decoded; mend the file: {mending(path)}")
+        raise FrameError(f"{path}: frame {position} of {total} cannot be decoded; mend the file: {mending(path)}")
 
 
 def _to_array(index: VideoIndex, number: int, frame: VideoFrame, pixel_format: str) -> np.ndarray:
@@ -88,5 +88,5 @@ def _to_array(index: VideoIndex, number: int, frame: VideoFrame, pixel_format: s
     info = index.info
     if array.shape[:2] != (info.height, info.width):
         size = f"{array.shape[1]}x{array.shape[0]}, not {info.width}x{info.height}"
-        raise VideoError(f"{info.path}: frame {number} is {size}; bring it to one size: {mending(info.path)}")
+        raise FrameError(f"{info.path}: frame {number} is {size}; bring it to one size: {mending(info.path)}")
     return np.ascontiguousarray(array)

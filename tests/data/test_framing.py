@@ -316,7 +316,7 @@ def test_squares_are_found_once_for_a_video_and_its_settings(tmp_path):
 
 def test_a_set_without_faces_is_an_error(tmp_path):
     empty = item(tmp_path, [draw()] * 5, "empty")
-    with pytest.raises(VideoError, match=r"empty\.mkv: no face was found in it, nor in any of 1 videos; detector=none"):
+    with pytest.raises(VideoError, match=r"empty\.mkv: no face was found in it; detector=none"):
         CroppedVideos(Set([empty]), framer(), str(tmp_path / "cache")).split("train")
 
 
