@@ -1,14 +1,9 @@
-"""Commands that are killed at a moment of chance and started again, until they end.
-
-Each command runs in a process of its own, forked from a server that has imported everything already: a start costs a
-second and not ten.
-"""
+"""Commands that are killed at a moment of chance and started again, until they end."""
 
 import csv
 import json
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.killing", "facestab.run"])
+from tests.forked import start
+
 # what was said, and what holds the paths of a folder
 UNSTABLE = {"run.log", "hparams.yaml", "config.yaml", "multirun.yaml"}
 # written by every start, before there is anything to lose; kills there are some, but not most
@@ -41,27 +36,6 @@ class Story:
     kills: int = 0
     codes: list[int] = field(default_factory=list)
     moments: list[str] = field(default_factory=list)
-
-
-def start(arguments: list[str], cwd: Path) -> multiprocessing.process.BaseProcess:
-    """A command in a process of its own; what it prints is added to `printed.txt` in `cwd`."""
-    process = _context.Process(target=_command, args=(arguments, cwd))
-    process.start()
-    return process
-
-
-def _command(arguments: list[str], cwd: Path) -> None:
-    from facestab.run import main
-
-    # the server's way of starting processes is inherited; loaders start theirs as a command's would
-    multiprocessing.set_start_method("fork", force=True)
-    os.chdir(cwd)
-    printed = os.open("printed.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(printed, 1)
-    os.dup2(printed, 2)
-    sys.argv = ["facestab.run", *arguments]
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    main()
 
 
 def kill_again_and_again(arguments: list[str], cwd: Path, kills: int, rng: np.random.Generator) -> Story:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.killing import differing, kill_again_and_again, snapshot, start
+from tests.forked import start
+from tests.killing import differing, kill_again_and_again, snapshot
 from tests.tiny import TEMPORAL
 
 pytestmark = pytest.mark.slow

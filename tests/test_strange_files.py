@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from facestab.errors import WeightsError
+from facestab.engines.onnx_net import load_any
+from facestab.errors import FacestabError, WeightsError
 from facestab.labels import LabelSet
 from facestab.nets.weights import ModelCard, load_tensors, save_weights
 from tests.report.worlds import FACE11
@@ -172,6 +173,25 @@ def test_tensors_that_point_elsewhere_are_refused(tmp_path):
         torch.save({"state_dict": {"net.a": tensor}, "facestab": card()}, tmp_path / "strange.ckpt")
         with pytest.raises(WeightsError, match=r"strange\.ckpt: (holds something else|not a readable)"):
             load_tensors(tmp_path / "strange.ckpt")
+
+
+@pytest.mark.parametrize("place", ["own.bin", "../other.bin", "ABSOLUTE"])
+def test_an_onnx_file_reads_no_file_beside_it(tmp_path, monkeypatch, place):
+    onnx = pytest.importorskip("onnx")
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    for file in ("own.bin", "../other.bin"):
+        (tmp_path / "in" / file).write_bytes(bytes(24))
+    place = place.replace("ABSOLUTE", str(tmp_path / "other.bin"))
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[2, 3, 1, 1], data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=place)
+    ends = [onnx.helper.make_tensor_value_info(name, 1, ["N", c, 8, 8]) for name, c in (("frames", 3), ("logits", 2))]
+    node = onnx.helper.make_node("Conv", ["frames", "w"], ["logits"])
+    graph = onnx.helper.make_graph([node], "graph", ends[:1], ends[1:], [tensor])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    (tmp_path / "in" / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(FacestabError, match=r"model\.onnx: ONNX Runtime cannot run it"):
+        load_any(tmp_path / "in" / "model.onnx")
 
 
 @pytest.mark.parametrize("place", ["ABSOLUTE", "../../../outside.safetensors", "link.safetensors"])

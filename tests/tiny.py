@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from facestab.nets.smp import SmpNet
 from facestab.run import main
+from tests.forked import start
 
 # what stands beside every result, in the order of every table
 SMOOTHED_ROWS = ["blend_0.9", "ema_0.3", "ema_0.5", "ema_0.7", "flow_ema_0.5", "flow_ema_0.8"]
@@ -43,6 +45,8 @@ TEMPORAL = [
 ]
 
 
+LONGEST_S = 400
+
 NET = {
     "_target_": "facestab.nets.smp.SmpNet",
     "architecture": "unet",
@@ -59,17 +63,24 @@ def tiny_net(seed: int = 0, num_classes: int = 11) -> SmpNet:
 
 
 def facestab(*arguments: str, cwd: Path, module: str = "facestab.run") -> subprocess.CompletedProcess[str]:
-    """Runs `python -m facestab.run ...` as a user would, from another folder."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("FACESTAB_NAME", "LOCAL_RANK", "RANK")}
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=cwd,
-        env={**environment, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    """Runs `python -m facestab.run ...` as a user would, from another folder, in a process of its own."""
+    inherited = {k: v for k, v in os.environ.items() if k not in ("FACESTAB_NAME", "LOCAL_RANK", "RANK")}
+    environment = {**inherited, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", module, *arguments]
+    if any(argument.startswith("trainer=ddp") for argument in arguments):
+        # it starts the others as it was started
+        return subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
+        )
+    with tempfile.TemporaryDirectory() as name:
+        printed = [str(Path(name, stream)) for stream in ("out", "err")]
+        process = start(arguments, cwd, printed, module, environment)
+        process.join(LONGEST_S)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(command, LONGEST_S)
+        said = [Path(path).read_text() for path in printed]
+        return subprocess.CompletedProcess(command, process.exitcode, *said)
 
 
 def mistake(*arguments: str, cwd: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:

@@ -1,6 +1,7 @@
 """Reads what an offline Weights & Biases run has written, to check it without a server."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ BLOCK_BYTES = 32 * 1024
 # of a chunk: 4 bytes of checksum, 2 of length, 1 that says which part of a record it is
 CHUNK_BYTES = 7
 WHOLE, LAST = 1, 4
+_PATIENCE_S = 30
 
 
 @dataclass
@@ -31,11 +33,10 @@ class OfflineRun:
 
 
 def read_offline_run(folder: Path) -> OfflineRun:
-    """The only offline run below a run's folder."""
+    """The only offline run below a run's folder, when it has ended."""
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     run = OfflineRun()
-    for data in _records(path.read_bytes()):
-        record = Record.FromString(data)
+    for record in _ended(path):
         if record.WhichOneof("record_type") == "run":
             run.job_type = record.run.job_type or run.job_type
             _take(run.config, record.run.config.update)
@@ -45,6 +46,17 @@ def read_offline_run(folder: Path) -> OfflineRun:
         for key, value in logged.items():
             run.values.setdefault(key, []).append(value)
     return run
+
+
+def _ended(path: Path) -> list[Any]:
+    """All records; another process writes them, and may be a moment behind."""
+    end = time.monotonic() + _PATIENCE_S
+    while True:
+        records = [Record.FromString(data) for data in _records(path.read_bytes())]
+        if records and records[-1].WhichOneof("record_type") == "exit":
+            return records
+        assert time.monotonic() < end, f"{path}: the run has not ended"
+        time.sleep(0.05)
 
 
 def _take(values: dict[str, Any], items: Any) -> None:
@@ -62,7 +74,7 @@ def _records(data: bytes) -> Iterator[bytes]:
     """The records of LevelDB's log format, whose blocks hold whole chunks only."""
     assert data.startswith(HEADER)
     position, parts = HEADER_BYTES, b""
-    while position < len(data):
+    while position + CHUNK_BYTES <= len(data):
         room = BLOCK_BYTES - position % BLOCK_BYTES
         if room < CHUNK_BYTES:
             position += room

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.callbacks import WeightAveraging
 from omegaconf import DictConfig
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from facestab.build import build, resolved, targets
 from facestab.data.flow_store import FlowStore
@@ -119,4 +120,6 @@ def weight_average(config: DictConfig) -> list[Callback]:
     """The callback that makes the mean of the weights over the last steps the result, if it is wanted."""
     if not config.temporal.weight_average:
         return []
-    return [EMAWeightAveraging(decay=config.temporal.weight_average)]
+    # in this form what does not change is its own mean, bit for bit: constants that are in no checkpoint stay what they
+    # are, and a training that goes on does so with the same ones
+    return [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(config.temporal.weight_average))]

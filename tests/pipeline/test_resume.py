@@ -1,9 +1,11 @@
 """A training that is cut off anywhere ends as it would have, bit for bit; real kills are in tests/test_kill.py."""
 
+from types import SimpleNamespace
+
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
+from omegaconf import OmegaConf
 from torch import nn
 
 from facestab.build import build
@@ -12,6 +14,7 @@ from facestab.errors import FacestabError, WeightsError
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard
 from facestab.pipeline.checkpoint_file import CheckpointFile
+from facestab.pipeline.finetune import weight_average
 from facestab.pipeline.image import threshold_stop
 from facestab.pipeline.metrics_file import MetricsFile
 from facestab.pipeline.resume import checkpoints, fit
@@ -23,6 +26,10 @@ from tests.pipeline.toy_world import LABELS, SIZE, ToyImages
 NUM_IMAGES, BATCH, EPOCHS = 18, 4, 4
 # J of the epochs falls from 1.25 by 0.05 and more an epoch
 CASES = {"epochs": {}, "steps": {"total_steps": 13}, "threshold": {"threshold": 1.1}}
+
+
+def averaging(decay):
+    return weight_average(OmegaConf.create({"temporal": {"weight_average": decay}}))
 
 
 class CutOff(pl.Callback):
@@ -72,7 +79,7 @@ def _train(config, folder, cut_off, workers=0, total_steps=None, threshold=0.0):
     stage = ImageStage(net, card, build(config.image.optimizer), build(config.image.scheduler))
     stage.total_steps = total_steps
     data = ImageData(ToyImages(NUM_IMAGES), build(config.augment), BATCH, workers)
-    callbacks = [*checkpoints(folder, "val/miou", "max"), *threshold_stop(threshold), EMAWeightAveraging(decay=0.8)]
+    callbacks = [*checkpoints(folder, "val/miou", "max"), *threshold_stop(threshold), *averaging(0.8)]
     file = MetricsFile(str(folder))
     trainer = make_trainer(
         config, folder, [file], [*callbacks, CutOff(cut_off)], max_epochs=-1 if total_steps else EPOCHS
@@ -115,6 +122,25 @@ def test_each_case_ends_as_it_says(whole):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_number_of_workers_changes_nothing_not_even_after_a_cut(train, whole, tmp_path, workers):
     assert_same(whole["epochs"][1], train(tmp_path, (6,), workers=workers))
+
+
+@pytest.mark.parametrize("decay", [0.99, 0.3])
+def test_a_mean_of_weights_leaves_what_does_not_change_as_it_is(decay):
+    # a checkpoint does not hold all of it, and a training that goes on must not start from anything else
+    stage = ImageStage(SegNet(nn.Sequential(nn.Conv2d(3, 3, 1))), ModelCard("image", {}, LABELS, SIZE))
+    known = {name: buffer.clone() for name, buffer in stage.net.named_buffers()}
+    assert len(known) == 2
+    (average,) = averaging(decay)
+    average.setup(SimpleNamespace(), stage, "fit")
+    bias, mean = stage.net.module[0].bias.detach().clone(), 1.0
+    for step in range(1, 201):
+        mean = decay * mean + (1 - decay) * step
+        with torch.no_grad():
+            stage.net.module[0].bias.add_(1)
+        average.on_train_batch_end(SimpleNamespace(global_step=step), stage, None, None, step)
+    average.on_train_end(SimpleNamespace(), stage)
+    assert all(torch.equal(buffer, known[name]) for name, buffer in stage.net.named_buffers())
+    torch.testing.assert_close(stage.net.module[0].bias.detach(), bias + mean)
 
 
 def test_the_last_checkpoint_is_of_the_last_epoch_and_the_best_one_of_the_best(whole):
