@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+
+
 class FacestabError(Exception):
     """A problem that the user can mend. Shown as one line, without a traceback, with exit code 1."""
 
@@ -8,6 +11,12 @@ class VideoError(FacestabError):
 
 class FrameError(VideoError):
     """A frame that cannot be read of a video that could be opened. Among many videos this one is left out."""
+
+
+def none_usable(reasons: Sequence[str]) -> VideoError:
+    """That no video is left, from the reason of each that was left out."""
+    lost, first = len(reasons), reasons[0]
+    return VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
 
 
 class WeightsError(FacestabError):

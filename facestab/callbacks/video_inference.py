@@ -16,7 +16,7 @@ from rich.progress import TaskID
 
 from facestab.data.prediction import PredictionData
 from facestab.data.videos import VideoItem
-from facestab.errors import FrameError, SettingError, VideoError
+from facestab.errors import FrameError, SettingError, VideoError, none_usable
 from facestab.evaluation.journal import VideoJournal
 from facestab.evaluation.result import VideoResult
 from facestab.evaluation.summary import video_record
@@ -81,9 +81,7 @@ class VideoInference(BasePredictionWriter):
             trainer.predict(stage, datamodule=PredictionData(missing), return_predictions=False)
         self.results = _in_order([*self.results, *(result for result in found if result is not None)])
         if not self.results and self.skipped:
-            first = next(iter(self.skipped.values()))
-            lost = len(self.skipped)
-            raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
+            raise none_usable(list(self.skipped.values()))
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the last prediction; count videos and frames from here on."""

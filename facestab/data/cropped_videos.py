@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from facestab.data.framing import Framer
 from facestab.data.videos import VideoItem, VideoSet
-from facestab.errors import FrameError, VideoError
+from facestab.errors import FrameError, none_usable
 from facestab.video.crop import Square
 from facestab.video.excerpt import Excerpt
 
@@ -52,16 +52,14 @@ class CroppedVideos:
         """The videos of one split.
 
         Raises:
-            VideoError: when none shows a face.
+            VideoError: when none can be read to its end and shows a face.
         """
         items, known = self.videos.split(name), len(self._left_out)
         found = [cut for item in items if (cut := self._cut(item)) is not None]
-        lost = len(items) - len(found)
         if not found:
-            first = self._left_out[str(items[0].path)]
-            raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
+            raise none_usable([self._left_out[str(item.path)] for item in items])
         if len(self._left_out) > known:
-            log.warning("left out: %d of %d videos, see 'skipped' in the record", lost, len(items))
+            log.warning("left out: %d of %d videos, see 'skipped' in the record", len(items) - len(found), len(items))
         return found
 
     def _cut(self, item: VideoItem) -> VideoItem | None:

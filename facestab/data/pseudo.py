@@ -17,7 +17,7 @@ from facestab.data.labelling import LabelWriter, teach
 from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels
 from facestab.data.teacher import Teacher
 from facestab.data.videos import VideoItem
-from facestab.errors import FacestabError, FrameError, VideoError
+from facestab.errors import FacestabError, FrameError, none_usable
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import weights_hash
@@ -160,9 +160,7 @@ class PseudoLabelStore:
         """
         found = [item for item in items if self.path(item).exists()]
         if items and not found:
-            first = self.skipped.get(str(items[0].path), f"{items[0].path}: it has no labels")
-            lost = len(items)
-            raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
+            raise none_usable([self.skipped.get(str(item.path), f"{item.path}: it has no labels") for item in items])
         return found
 
     def label(self, item: VideoItem, device: torch.device) -> bool:

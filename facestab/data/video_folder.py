@@ -15,7 +15,7 @@ from facestab.data.manifest import SUFFIXES, ListedVideo, read_manifest
 from facestab.data.true_labels import TrueFrames, true_labels
 from facestab.data.video_catalog import Entry, VideoCatalog
 from facestab.data.videos import VideoItem
-from facestab.errors import FacestabError, VideoError
+from facestab.errors import FacestabError, VideoError, none_usable
 from facestab.video.excerpt import Excerpt
 from facestab.video.source import find_videos
 
@@ -148,8 +148,7 @@ class VideoFolder:
                     log.warning("left out: %s", item)
         lost = len(videos) - len(items)
         if not items:
-            first = self.skipped[str(videos[0].path)]
-            raise VideoError(first if lost == 1 else f"none of {lost} videos can be used, the first: {first}")
+            raise none_usable([self.skipped[str(video.path)] for video in videos])
         if len(self.skipped) > known:
             log.warning("left out: %d of %d videos, see 'skipped' in the record", lost, len(videos))
         return items
