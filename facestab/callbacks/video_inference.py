@@ -21,7 +21,7 @@ from facestab.evaluation.journal import VideoJournal
 from facestab.evaluation.result import VideoResult
 from facestab.evaluation.summary import video_record
 from facestab.evaluation.video import EvaluationPlan, VideoEvaluation
-from facestab.nets.inference import argmax_labels
+from facestab.nets.inference import argmax_labels, planes, softmax
 from facestab.overlap import Behind
 from facestab.peers import PEERS
 from facestab.progress import progress_bars
@@ -169,7 +169,7 @@ def _add(evaluation: VideoEvaluation, step: FramePrediction, truths: Iterator[np
     sure = list(step.logits) if plan.probabilities else [plan.smoothed] if plan.controls else []
     start = time.perf_counter()
     # softmax costs as much as argmax, and what it gives is a hundred times as large
-    probs = {row: step.logits[row].softmax(1).cpu() for row in sure}
+    probs = {row: planes(softmax(step.logits[row]).cpu()) for row in sure}
     softmax_seconds = (time.perf_counter() - start) / max(len(probs), 1)
     labels, seconds = {}, dict(step.seconds)
     if not plan.probabilities:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facestab.labels import LabelSet
-from facestab.nets.inference import frame_batches, predict_logits
+from facestab.nets.inference import frame_batches, predict_logits, softmax
 from facestab.nets.segnet import SegNet
 
 _Item = TypeVar("_Item")
@@ -88,10 +88,10 @@ class FrameTeacher:
         views = []
         for scale in self.scales:
             scaled_NHWC = _scaled(frames_NHWC, scale)
-            views_NKHW = [predict_logits(net, scaled_NHWC, device).softmax(1)]
+            views_NKHW = [softmax(predict_logits(net, scaled_NHWC, device))]
             if self.flip:
                 mirrored_NHWC = np.ascontiguousarray(scaled_NHWC[:, :, ::-1])
-                mirrored_NKHW = predict_logits(net, mirrored_NHWC, device).softmax(1)
+                mirrored_NKHW = softmax(predict_logits(net, mirrored_NHWC, device))
                 # the table exchanges ids, so it is its own inverse
                 ids_K = torch.from_numpy(self.labels.flip_lut[: mirrored_NKHW.shape[1]]).long()
                 views_NKHW.append(mirrored_NKHW.flip(-1)[:, ids_K.to(device)])

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facestab.functional.flicker import aba_mask, aba_per_frame, count_by_class, switch_per_frame
-from facestab.labels import IGNORE_ID
+from facestab.functional.flicker import aba_mask, aba_per_frame, switch_per_frame
+from facestab.functional.histogram import id_counts
 
 CURVES_NAME = "frames.csv"
 # a frame's ABA needs the frame before and the frame after it
@@ -62,11 +62,10 @@ def aba_by_class(labels_THW: Tensor, num_classes: int) -> Tensor:
     rates_TK = torch.full((len(labels_THW), num_classes), torch.nan)
     events_THW, valid_THW = aba_mask(labels_THW)
     before_THW = labels_THW[:-2]
-    where_THW = valid_THW & (before_THW == labels_THW[2:]) & (before_THW < num_classes)
-    known_THW = before_THW.masked_fill(~where_THW, IGNORE_ID)
-    for t in range(len(events_THW)):
-        counts_K2 = count_by_class(known_THW[t], events_THW[t], where_THW[t], num_classes)
-        rates_TK[t + 1] = counts_K2[:, 0] / counts_K2[:, 1]
+    where_THW = valid_THW & (before_THW == labels_THW[2:])
+    for t, before_HW in enumerate(before_THW):
+        pixels_N, events_N = id_counts(before_HW, where_THW[t]), id_counts(before_HW, events_THW[t])
+        rates_TK[t + 1] = (events_N / pixels_N)[:num_classes]
     return rates_TK
 
 

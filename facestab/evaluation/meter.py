@@ -98,7 +98,8 @@ class VideoMeter:
     def _update_row(self, row: str, part: RowFrames) -> None:
         if row not in self.rows:
             self.rows[row] = RowMetrics(self.labels, self.fps, row)
-            self._streams_of[row] = self._streams(self.rows[row].feeds)
+            # earlier frames of what is measured, and no others: probabilities are large
+            self._streams_of[row] = self._streams([f for f in self.rows[row].feeds if self._shared.has(f.inputs[1:])])
         metrics, own = self.rows[row], self._streams_of[row]
         labels_NHW = torch.from_numpy(part.labels_NHW)
         own.push(metrics.streams(labels_NHW))

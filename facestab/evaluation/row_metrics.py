@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facestab.functional.segmentation import is_known
 from facestab.keys import TRUTH
-from facestab.labels import IGNORE_ID, LabelSet
+from facestab.labels import LabelSet
 from facestab.metrics.agreement import DtSsd, IntervalConsistency, VideoConsistency
 from facestab.metrics.area import AreaVolatility
 from facestab.metrics.boundary import BoundaryJitter, BoundaryScores
@@ -130,7 +131,7 @@ class RowMetrics:
             `labels` as they are; `ids`, in which an open pixel of a prediction is a class of its own while it stays
             ignored in true labels; `closed`, in which it is background: the literature knows no open pixels.
         """
-        open_NHW = labels_NHW == IGNORE_ID
+        open_NHW = ~is_known(labels_NHW)
         if not open_NHW.any():
             return {"labels": labels_NHW, "ids": labels_NHW, "closed": labels_NHW}
         ids_NHW = labels_NHW if self.row == TRUTH else labels_NHW.masked_fill(open_NHW, self.num_classes)

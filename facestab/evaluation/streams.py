@@ -25,8 +25,8 @@ class Streams:
         """Add the entries that belong to the next frames; streams without a reader are left out."""
         for name, entries in new.items():
             if name in self.depths:
-                old = self._tails.get(name, entries[:0])
-                self._tails[name] = torch.cat([self._last(old, self.depths[name]), entries])
+                before = self._last(self._tails.get(name, entries[:0]), self.depths[name])
+                self._tails[name] = torch.cat([before, entries]) if len(before) else entries
 
     def has(self, names: tuple[str, ...]) -> bool:
         """Whether all of these streams are there."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from facestab.functional.flicker import count_by_class, switch_mask
+from facestab.functional.histogram import count_true
 from facestab.functional.segmentation import class_areas, confusion_matrix
 from facestab.functional.warping import warp_bilinear, warp_labels
 from facestab.labels import IGNORE_ID
@@ -199,4 +200,4 @@ def _still_truth(pred_THW: Tensor, truth_THW: Tensor) -> Tensor:
 
 
 def _totals(hits: Tensor, pixels: Tensor) -> Tensor:
-    return torch.stack([hits.count_nonzero(), pixels.count_nonzero()])
+    return torch.stack([count_true(hits), count_true(pixels)])

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from facestab.functional.histogram import id_counts
+from facestab.functional.histogram import count_true, id_counts
 from facestab.functional.regions import boundary_band
-from facestab.functional.segmentation import as_bytes
+from facestab.functional.segmentation import as_bytes, is_known
 from facestab.labels import IGNORE_ID
 
 
@@ -36,7 +36,7 @@ def aba_mask(labels_THW: Tensor) -> tuple[Tensor, Tensor]:
         Two bool masks of the T - 2 interior frames, (max(T - 2, 0), H, W). The first lies within the second.
     """
     before, now, after = labels_THW[:-2], labels_THW[1:-1], labels_THW[2:]
-    valid = torch.maximum(torch.maximum(before, now), after) != IGNORE_ID
+    valid = is_known(torch.maximum(torch.maximum(before, now), after))
     return valid & (before == after) & (before != now), valid
 
 
@@ -47,7 +47,7 @@ def switch_mask(labels_THW: Tensor) -> tuple[Tensor, Tensor]:
         Two bool masks of the frames but the first, (max(T - 1, 0), H, W). The first lies within the second.
     """
     before, now = labels_THW[:-1], labels_THW[1:]
-    valid = torch.maximum(before, now) != IGNORE_ID
+    valid = is_known(torch.maximum(before, now))
     return valid & (before != now), valid
 
 
@@ -84,7 +84,7 @@ def aba_counts(labels_THW: Tensor, num_classes: int, band_px: int) -> AbaCounts:
     before, after = labels_THW[:-2], labels_THW[2:]
     by_class_K2 = count_by_class(before, events, valid & (before == after), num_classes)
     in_band = events & boundary_band(before, band_px)
-    return AbaCounts(by_class_K2, in_band.count_nonzero(), valid.count_nonzero())
+    return AbaCounts(by_class_K2, count_true(in_band), count_true(valid))
 
 
 def switch_counts(labels_THW: Tensor, num_classes: int, where_THW: Tensor | None = None) -> Tensor:
@@ -111,7 +111,7 @@ def excess_counts(labels_THW: Tensor, reference_THW: Tensor) -> Tensor:
     own, own_valid = switch_mask(labels_THW)
     other, other_valid = switch_mask(reference_THW)
     valid = own_valid & other_valid
-    return torch.stack([(own & valid).count_nonzero(), (other & valid).count_nonzero(), valid.count_nonzero()])
+    return torch.stack([count_true(own & valid), count_true(other & valid), count_true(valid)])
 
 
 def aba_per_frame(labels_THW: Tensor) -> Tensor:
@@ -131,5 +131,6 @@ def _bytes(labels: Tensor, num_classes: int) -> Tensor:
 
 def _rates(events_THW: Tensor, valid_THW: Tensor, *, num_frames: int) -> Tensor:
     rates = torch.full((num_frames,), torch.nan, device=events_THW.device)
-    rates[1 : 1 + len(events_THW)] = events_THW.sum((1, 2)) / valid_THW.sum((1, 2))
+    for t, (events_HW, valid_HW) in enumerate(zip(events_THW, valid_THW, strict=True), start=1):
+        rates[t] = count_true(events_HW) / count_true(valid_HW)
     return rates

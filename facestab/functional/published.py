@@ -12,7 +12,7 @@ from torch import Tensor
 
 from facestab.functional.consistency import held
 from facestab.functional.flicker import count_by_class
-from facestab.functional.segmentation import confusion_matrix
+from facestab.functional.segmentation import confusion_matrix, is_known
 from facestab.labels import IGNORE_ID
 
 
@@ -77,7 +77,7 @@ def etc_counts(labels_THW: Tensor, flow_THW2: Tensor, num_classes: int) -> Tenso
     _check(labels_THW, flow_THW2)
     warped_THW = _warp_all(warp_ids_etc, labels_THW, flow_THW2)
     now_THW = labels_THW[:-1]
-    counted = warped_THW != IGNORE_ID
+    counted = is_known(warped_THW)
     # an invented id that is no class belongs to no union on its side
     warped_THW = warped_THW.masked_fill(warped_THW >= num_classes, IGNORE_ID)
     own_K2 = count_by_class(now_THW, now_THW == warped_THW, counted, num_classes)

@@ -75,6 +75,14 @@ def class_areas(labels_THW: Tensor, num_classes: int, name: str = "labels") -> T
     return areas_TN[:, :num_classes].clone()
 
 
+def is_known(labels: Tensor) -> Tensor:
+    """Where labels are not 255 (ignore), bool of the same shape."""
+    if labels.device.type != "cpu":
+        return labels != IGNORE_ID
+    # ten times as fast as torch's on a processor, which first makes larger numbers of the bytes
+    return torch.from_numpy(labels.numpy() != IGNORE_ID)
+
+
 def as_bytes(name: str, labels_THW: Tensor, num_classes: int) -> Tensor:
     """The ids as uint8.
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facestab.functional.segmentation import class_areas
+from facestab.functional.segmentation import class_areas, is_known
 from facestab.functional.signals import moving, response
 from facestab.labels import IGNORE_ID
 from facestab.metrics.classes import checked_names, keyed
@@ -55,7 +55,9 @@ class Dynamics(SignalMetric):
             needed, got = tuple(reference_THW.shape), tuple(labels_THW.shape)
             raise ValueError(f"labels: the shape of the reference {needed} is needed, got {got}")
         num_classes = len(self.class_names)
-        labels_THW = labels_THW.masked_fill(reference_THW == IGNORE_ID, IGNORE_ID)
+        known_THW = is_known(reference_THW)
+        if not known_THW.all():
+            labels_THW = labels_THW.masked_fill(~known_THW, IGNORE_ID)
         areas = class_areas(labels_THW, num_classes), class_areas(reference_THW, num_classes, "reference")
         self.add_frames(torch.cat(areas, dim=1), first)
 

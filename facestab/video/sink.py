@@ -39,7 +39,7 @@ _MKV = {"fflags": "+bitexact"}
 _CODECS = {
     # browsers play 4:2:0 with the index in front, and nothing else
     "h264": _Codec(
-        "libx264", "yuv420p", (".mp4", ".mov"), {"crf": "18", "preset": "veryfast"}, {"movflags": "faststart"}
+        "libx264", "yuv420p", (".mp4", ".mov"), {"crf": "18", "preset": "superfast"}, {"movflags": "faststart"}
     ),
     "ffv1_rgb": _Codec("ffv1", "bgr0", (".mkv",), _FFV1, _MKV),
     # lossless H.264 does not bring ids back: readers stretch its grey range
@@ -57,6 +57,8 @@ _CODECS = {
 # shape of a frame after its height and width, and what FFmpeg calls it
 _RGB = (3,), "rgb24"
 _LAYOUTS = {"labels": ((), "gray"), "alpha": ((4,), "rgba")}
+# pixels
+_SMALL = 640 * 480
 # exact for rates and times of all kinds
 _FINE = Fraction(1, 90000)
 
@@ -75,7 +77,8 @@ class VideoSink:
             ones that chats show.
         times: seconds of every frame, from 0 on, where they do not follow from the rate.
         audio: a file whose sound is copied into a video for viewing, when it has any.
-        thread_count: encoding threads; 0 for all cores. The lossless codecs write the same bytes with any number;
+        thread_count: encoding threads; 0 for all cores, None for four, or for one where frames are so small that it
+            costs less than handing them on. The lossless codecs write the same bytes with any number;
             x264 with more than one was seen to write others from run to run.
 
     Raises:
@@ -95,7 +98,7 @@ class VideoSink:
         codec: str = "h264",
         times: Sequence[Fraction] = (),
         audio: Path | None = None,
-        thread_count: int = 4,
+        thread_count: int | None = None,
     ) -> None:
         if codec not in _CODECS:
             raise ValueError(f"codec: one of {', '.join(_CODECS)} is possible, got {codec!r}")
@@ -170,7 +173,10 @@ class VideoSink:
             # what the conversion from RGB uses; players guess BT.709 for large frames when nothing is said
             stream.codec_context.colorspace = Colorspace.SMPTE170M
             stream.codec_context.color_range = ColorRange.MPEG
-        stream.codec_context.thread_count = self._thread_count
+        threads = self._thread_count
+        if threads is None:
+            threads = 1 if width * height <= _SMALL else 4
+        stream.codec_context.thread_count = threads
         if self._audio_path is not None and can_copy_sound(self._audio_path, container.format.name):
             audio = AudioCopy(self._audio_path, container)
             self._audio = audio if audio.is_there else None
