@@ -30,6 +30,7 @@ from facestab.data.synthetic import Clip, Conditions, identity_seed
 from facestab.data.teacher import FrameTeacher
 from facestab.data.videos import VideoItem
 from facestab.types import FramePairBatch
+from facestab.video.label_video import LabelVideo
 from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
 
@@ -38,14 +39,14 @@ TRAIN_SIZE, NUM_STEPS, BATCH = 128, 12, 4
 
 
 def encoded_labels(num_classes: int) -> Iterator[np.ndarray]:
-    """uint8 (H, W, 3) of every frame: best class, runner-up and level."""
+    """uint8 (3 H, W) of every frame: best class, runner-up and level, one above the other."""
     world = Clip(identity_seed("train", 0), 0, num_frames=NUM_FRAMES, size=SIZE, conditions=Conditions.video())
     generator = np.random.default_rng(0)
     for t in range(NUM_FRAMES):
         planes = np.stack([world.labels(t) == k for k in range(num_classes)]).astype(np.float32)
         soft = np.stack([cv2.GaussianBlur(plane, (0, 0), 1.5) for plane in planes]) + 1e-4
         soft *= np.exp(0.3 * generator.standard_normal(soft.shape)).astype(np.float32)
-        yield encode(torch.from_numpy(soft / soft.sum(0))).transpose(1, 2, 0)
+        yield encode(torch.from_numpy(soft / soft.sum(0))).reshape(-1, SIZE)
 
 
 class Kept:
@@ -59,11 +60,10 @@ class Kept:
             for t, frame in enumerate(frames):
                 Image.fromarray(frame).save(folder / f"{t}.png")
         else:
-            codec = "labels" if frames[0].ndim == 2 else "ffv1_rgb"
-            with VideoSink(folder / "labels.mkv", Fraction(25), codec=codec) as sink:
+            with VideoSink(folder / "labels.mkv", Fraction(25), codec="labels") as sink:
                 for frame in frames:
                     sink.write(frame)
-            self.source = open_video(folder / "labels.mkv", "pyav")
+            self.source = LabelVideo(folder / "labels.mkv")
 
     @property
     def bytes_per_frame(self) -> float:
@@ -145,8 +145,8 @@ def main() -> None:
         ways = {
             "FFV1, class, runner-up and share (the store)": Kept(root / "a", frames, "FFV1"),
             "PNG, class, runner-up and share": Kept(root / "b", frames, "PNG"),
-            "FFV1, class alone": Kept(root / "c", [np.ascontiguousarray(f[..., 0]) for f in frames], "FFV1"),
-            "PNG, class alone": Kept(root / "d", [np.ascontiguousarray(f[..., 0]) for f in frames], "PNG"),
+            "FFV1, class alone": Kept(root / "c", [frame[:SIZE] for frame in frames], "FFV1"),
+            "PNG, class alone": Kept(root / "d", [frame[:SIZE] for frame in frames], "PNG"),
         }
         (root / "train").mkdir()
         pairs = make_pairs(root / "train", labels, augment)

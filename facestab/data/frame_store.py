@@ -25,7 +25,7 @@ class StoredFrames(Source):
     """The frames of a video in an array on disk, which is mapped where it is used and sent to workers by its path.
 
     Args:
-        path: uint8 (T, H, W, 3), or (T, H, W) of true labels, .npy.
+        path: uint8 (T, H, W, 3), or what the frames of a label video are, .npy.
         info: of the video.
     """
 

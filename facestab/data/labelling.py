@@ -56,7 +56,7 @@ class LabelWriter:
         self.info = info
         self.num_classes = num_classes
         self.pixels_KL = np.zeros((num_classes, NUM_LEVELS), np.int64)
-        self._sink = VideoSink(path, info.fps, codec="ffv1_rgb")
+        self._sink = VideoSink(path, info.fps, codec="labels")
 
     def __enter__(self) -> "LabelWriter":
         self._sink.__enter__()
@@ -79,5 +79,6 @@ class LabelWriter:
                 "choose the labels that the model was trained on"
             )
         encoded_3HW = resize_labels(encode(probs_KHW), self.info.height, self.info.width)
-        self._sink.write(encoded_3HW.transpose(1, 2, 0))
+        # one above the other: as colours of one picture, the noise of one would be carried into the others
+        self._sink.write(encoded_3HW.reshape(-1, self.info.width))
         self.pixels_KL += count_levels(encoded_3HW, self.num_classes)

@@ -27,16 +27,17 @@ from facestab.video.label_video import read_labels
 
 log = logging.getLogger(__name__)
 # raised when the same settings give other files than before
-SCHEMA = 2
+SCHEMA = 3
 
 
 class PseudoLabelStore:
     """Labels made by a teacher from the image model, lossless, one file a video (patent CN110427899A, S210 and S550).
 
-    A file holds the best class, the runner-up and the share between them, so that hard, soft and thresholded labels are
-    read from the same file. It is found by the content of the video, the weights of the model and the settings of the
-    teacher, so that a change of any never reads stale labels, and a run that was interrupted goes on at the video where
-    it stopped. The card beside it (.json) counts its pixels by class and level; see `count_levels`.
+    A frame of a file holds the best class, the runner-up and the share between them, one above the other, so that
+    hard, soft and thresholded labels are read from the same file. It is found by the content of the video, the weights
+    of the model and the settings of the teacher, so that a change of any never reads stale labels, and a run that was
+    interrupted goes on at the video where it stopped. The card beside it (.json) counts its pixels by class and level;
+    see `count_levels`.
 
     Args:
         root: the folder of all stores.

@@ -10,7 +10,7 @@ from torch import Tensor
 from facestab.errors import VideoError
 from facestab.labels import IGNORE_ID
 from facestab.video.label_video import LabelVideo, read_label
-from facestab.video.source import VideoSource, open_video
+from facestab.video.source import VideoSource
 
 NUM_LEVELS = 256
 """Steps in which a share is kept: level 0 is a share of 0.5, level 255 one of 1."""
@@ -113,8 +113,7 @@ class PseudoLabels:
         self.soft = soft
         self.least_level_K = least_level_K
         self.true_frames = dict(true_frames or {})
-        # decord is refused for many such files, and what it reads ahead is not wanted
-        self.source: LabelVideo | VideoSource = LabelVideo(path) if is_true else open_video(path, "pyav")
+        self.source: LabelVideo | VideoSource = LabelVideo(path)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[SoftLabel]:
         """Labels of frames start .. stop - 1 as a slice takes them, in order."""
@@ -151,9 +150,9 @@ class PseudoLabels:
     def _label(self, number: int, stored: np.ndarray) -> SoftLabel:
         if self.is_true:
             return _hard(stored)
+        label_HW, runner_up_HW, level_HW = stored.reshape(3, -1, stored.shape[1])
         if number in self.true_frames:
-            return _hard(self._true(number, stored.shape[:2]))
-        label_HW, runner_up_HW, level_HW = np.moveaxis(stored, -1, 0)
+            return _hard(self._true(number, label_HW.shape))
         is_kept_HW = level_HW >= self.least_level_K[label_HW]
         kept_HW = np.where(is_kept_HW, label_HW, np.uint8(IGNORE_ID))
         if not self.soft:

@@ -98,7 +98,8 @@ class FrameTeacher:
             if scaled_NHWC.shape[1:3] != (height, width):
                 views_NKHW = [F.interpolate(v, (height, width), mode="bilinear") for v in views_NKHW]
             views += views_NKHW
-        return (sum(views[1:], start=views[0]) / len(views)).cpu()
+        mean_NKHW = views[0] if len(views) == 1 else sum(views[1:], start=views[0]) / len(views)
+        return mean_NKHW.cpu()
 
 
 def _scaled(frames_NHWC: np.ndarray, scale: float) -> np.ndarray:
