@@ -91,6 +91,10 @@ class TemporalStage(SegmentationStage):
         if self.loss is not None and isinstance(data, HasClassShare):
             self.loss.set_class_share(torch.from_numpy(data.class_share()).float().to(self.device))
 
+    def on_train_start(self) -> None:
+        """Freezes what is to stay: Lightning leaves every layer in the mode in which it comes."""
+        self.train()
+
     def train(self, mode: bool = True) -> "TemporalStage":
         """As in every module, but for normalisation layers that are frozen."""
         super().train(mode)

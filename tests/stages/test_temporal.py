@@ -1,12 +1,16 @@
+from functools import partial
+
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from facestab.consistency import Consistency
 from facestab.losses import TemporalLoss
 from facestab.nets.weights import ModelCard
 from facestab.stages.temporal import TemporalStage
-from facestab.types import FramePairBatch, ImageBatch
+from facestab.types import FramePairBatch, ImageBatch, TemporalBatch
 from tests.tiny import tiny_net
 
 LABELS = {"names": ["bg", "a", "b"], "palette": [[0, 0, 0], [1, 1, 1], [2, 2, 2]], "pairs": []}
@@ -87,6 +91,28 @@ def test_frozen_normalisation_layers_keep_their_statistics_and_learn_their_scale
         stage.pair_parts(make_batch())[0]["loss"].backward()
         assert all(torch.equal(a, m.running_mean) for a, m in zip(before, norms, strict=True)) is stays
         assert norms[0].weight.grad is not None
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_trainer_keeps_frozen_normalisation_layers_frozen(frozen, tmp_path):
+    # every network is built in training mode
+    stage = make_stage(freeze_norm=frozen, optimizer=partial(torch.optim.SGD, lr=0.01)).train()
+    stage.net.train()
+    norms = [m for m in stage.net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    before = [m.running_mean.clone() for m in norms]
+    batches = DataLoader([TemporalBatch(make_batch(), make_images())] * 2, batch_size=None)
+    trainer = pl.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        devices=1,
+        default_root_dir=tmp_path,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(stage, train_dataloaders=batches, val_dataloaders=DataLoader([make_batch()], batch_size=None))
+    assert all(torch.equal(a, m.running_mean) for a, m in zip(before, norms, strict=True)) is frozen
 
 
 def test_the_gradient_ratio_is_that_of_the_two_terms():
