@@ -131,13 +131,15 @@ def predicting(
     return work
 
 
-def labelling(net: SegNet, card: ModelCard, item: VideoItem, folder: Path) -> Callable[[], int]:
+def labelling(
+    net: SegNet, card: ModelCard, item: VideoItem, folder: Path, kind: EngineKind | None = None
+) -> Callable[[], int]:
     """stage=label with the image model alone as the teacher."""
 
     def work() -> int:
         with tempfile.TemporaryDirectory(dir=folder) as root:
             labels = card.label_set
-            store = PseudoLabelStore(root, net, SIZE, FrameTeacher(labels), labels, batch_size=BATCH)
+            store = PseudoLabelStore(root, net, SIZE, FrameTeacher(labels), labels, batch_size=BATCH, engine=kind)
             store.fill([item], CPU)
         return item.num_frames
 
@@ -228,7 +230,7 @@ def main() -> None:
             works[f"prediction, {engine}"] = predicting(net, card, item, kind, root / engine)
             bare = predicting(net, card, item, kind, root / engine, probabilities=False)
             works[f"prediction without probabilities, {engine}"] = bare
-        works["labelling, torch"] = labelling(net, card, item, root)
+            works[f"labelling, {engine}"] = labelling(net, card, item, root, kind)
         works["plain script"] = script(plain, item.path, labels.palette_lut, root / "script")
         rounds = take_turns(works, chosen.rounds)
     report(rounds, agreement, best, chosen.output)
@@ -254,6 +256,7 @@ def report(rounds: list[dict[str, float]], agreement: dict[str, float], best: st
             f"prediction without probabilities, {best}",
         ),
         "labelling / bare forward, torch": ("forward, torch", "labelling, torch"),
+        f"labelling / bare forward, {best}": (f"forward, {best}", f"labelling, {best}"),
         "prediction with torch / plain script": ("plain script", "prediction, torch"),
         f"prediction with {best} / plain script": ("plain script", f"prediction, {best}"),
     }

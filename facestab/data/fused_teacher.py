@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facestab.data.teacher import Place, Teacher
 from facestab.data.temporal_fusion import TemporalFusion
-from facestab.nets.segnet import SegNet
+from facestab.engines.base import Engine
 
 
 class _AroundTeacher:
@@ -38,11 +38,11 @@ class FusedTeacher(_AroundTeacher):
     name = "fused"
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
+        self, engine: Engine, frames: Iterable[np.ndarray], place: Place, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
         own, given = tee(frames)
-        yield from self.fusion(own, self.views.probabilities(net, given, place, device, batch_size), place)
+        yield from self.fusion(own, self.views.probabilities(engine, given, place, batch_size), place)
 
 
 class DenoisedTeacher(_AroundTeacher):
@@ -54,10 +54,10 @@ class DenoisedTeacher(_AroundTeacher):
     name = "denoised"
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
+        self, engine: Engine, frames: Iterable[np.ndarray], place: Place, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
-        yield from self.views.probabilities(net, self._denoised(frames, place), place, device, batch_size)
+        yield from self.views.probabilities(engine, self._denoised(frames, place), place, batch_size)
 
     def _denoised(self, frames: Iterable[np.ndarray], place: Place) -> Iterator[np.ndarray]:
         own, given = tee(frames)

@@ -7,31 +7,29 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from facestab.data.pseudo_labels import NUM_LEVELS, count_levels, encode
 from facestab.data.teacher import Place, Teacher
 from facestab.data.videos import VideoItem
+from facestab.engines.base import Engine
 from facestab.errors import FacestabError
 from facestab.nets.inference import resize_frames, resize_labels
-from facestab.nets.segnet import SegNet
 from facestab.overlap import ahead
 from facestab.types import VideoInfo
 from facestab.video.sink import VideoSink
 
 
 def teach(
-    item: VideoItem, net: SegNet, teacher: Teacher, size: int, device: torch.device, batch_size: int
+    item: VideoItem, engine: Engine, teacher: Teacher, size: int, batch_size: int
 ) -> Generator[Tensor, None, None]:
     """Probabilities of every frame of a video in order, float32 (K, h, w), on the CPU; frames are read ahead.
 
     Args:
         item: the video. What the teacher sees ends at its cuts.
-        net: the image model, on `device` and in evaluation mode.
+        engine: the image model, ready to run.
         teacher: looks at the frames.
         size: pixels of the frames' shorter side.
-        device: of the network.
         batch_size: frames per forward pass.
     """
     with item.open() as source:
@@ -40,7 +38,7 @@ def teach(
             for start, stop in item.shots:
                 # the last one is as long as there are frames, whatever the index says
                 shot = islice(frames, stop - start) if stop < item.num_frames else frames
-                yield from teacher.probabilities(net, shot, Place(item.id, start), device, batch_size)
+                yield from teacher.probabilities(engine, shot, Place(item.id, start), batch_size)
 
 
 class LabelWriter:

@@ -4,9 +4,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,11 @@ from facestab.data.labelling import LabelWriter, teach
 from facestab.data.pseudo_labels import NUM_LEVELS, PseudoLabels, confident_levels
 from facestab.data.teacher import Teacher
 from facestab.data.videos import VideoItem
+from facestab.engines.base import Engine, EngineKind
+from facestab.engines.eager import TorchKind
 from facestab.errors import FacestabError, FrameError, none_usable
 from facestab.labels import LabelSet
+from facestab.nets.inference import resize_frames
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import weights_hash
 from facestab.overlap import Behind
@@ -46,6 +50,7 @@ class PseudoLabelStore:
         teacher: makes probabilities of a video's frames.
         labels: the classes.
         batch_size: frames per forward pass.
+        engine: what runs the image model; None: torch, in float32.
         use_true_labels: take the true labels of a video that has one for every frame. Single frames that have one
             always use it (patent [0074]).
         soft: give the runner-up and the share, too; the patent's labels are hard.
@@ -67,6 +72,7 @@ class PseudoLabelStore:
         teacher: Teacher,
         labels: LabelSet,
         batch_size: int = 16,
+        engine: EngineKind | None = None,
         use_true_labels: bool = False,
         soft: bool = False,
         keep: float = 1.0,
@@ -80,16 +86,28 @@ class PseudoLabelStore:
         self.teacher = teacher
         self.labels = labels
         self.batch_size = batch_size
+        self.engine_kind = engine or TorchKind()
+        self._engine: Engine | None = None
         self.use_true_labels = use_true_labels
         self.soft = soft
         self.keep = keep
         self.skipped: dict[str, str] = {}
         self.model = weights_hash(net)
-        made_by = json.dumps({"schema": SCHEMA, **teacher.settings()}, sort_keys=True)
+        made_by = json.dumps({"schema": SCHEMA, **self.made_by()}, sort_keys=True)
         digest = hashlib.sha256(made_by.encode()).hexdigest()
         self.folder = Path(root) / f"{self.model[:16]}-{size}px-{digest[:12]}"
         # known from the start when nothing is left out
         self._least_level_K = np.zeros(labels.num_classes, np.int64) if keep == 1 else None
+
+    def made_by(self) -> dict[str, Any]:
+        """What makes the labels beside the model's weights: primitives that change with whatever changes them."""
+        # torch's are the same on every machine but for rounding
+        engine = {} if self.engine_kind.name == TorchKind().name else {"engine": self.engine_kind.name}
+        return {**self.teacher.settings(), **engine}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For workers, which only read: engines stay where they are."""
+        return {**self.__dict__, "_engine": None}
 
     def path(self, item: VideoItem) -> Path:
         """The label video of an item, whether it is there yet or not."""
@@ -194,7 +212,7 @@ class PseudoLabelStore:
 
     def _label(self, item: VideoItem, path: Path, device: torch.device, bars: Progress, task: TaskID) -> None:
         with LabelWriter(path, item.info, self.labels.num_classes) as writer:
-            probs = teach(item, self.net, self.teacher, self.size, device, self.batch_size)
+            probs = teach(item, self._ready(item, device), self.teacher, self.size, self.batch_size)
             with closing(probs), Behind(writer.write, 2 * self.batch_size) as behind:
                 for probs_KHW in probs:
                     behind.put(probs_KHW)
@@ -202,9 +220,17 @@ class PseudoLabelStore:
             # before the video appears, which is what says that the work is done
             self._describe(item, path, writer.pixels_KL)
 
+    def _ready(self, item: VideoItem, device: torch.device) -> Engine:
+        if self._engine is None:
+            with item.open() as source:
+                first_HWC = next(iter(source.frames(0, 1)))
+            first_1HWC = resize_frames(first_HWC[None], self.size)
+            self._engine = self.engine_kind.make(self.net, first_1HWC, device, nullcontext)
+        return self._engine
+
     def _describe(self, item: VideoItem, path: Path, pixels_KL: np.ndarray) -> None:
         card = {"schema": SCHEMA, "video": str(item.path), "frames": item.num_frames, "model": self.model}
-        card |= {"size": self.size, "teacher": self.teacher.settings(), "pixels": pixels_KL.tolist()}
+        card |= {"size": self.size, "teacher": self.made_by(), "pixels": pixels_KL.tolist()}
         part = path.with_suffix(".part.json")
         part.write_text(json.dumps(card))
         part.replace(path.with_suffix(".json"))

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facestab.engines.base import Engine
 from facestab.labels import LabelSet
-from facestab.nets.inference import frame_batches, predict_logits, softmax
-from facestab.nets.segnet import SegNet
+from facestab.nets.inference import frame_batches, softmax
 
 _Item = TypeVar("_Item")
 
@@ -36,15 +36,14 @@ class Teacher(Protocol):
         ...
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
+        self, engine: Engine, frames: Iterable[np.ndarray], place: Place, batch_size: int
     ) -> Iterator[Tensor]:
         """Probabilities of every frame in order, float32 (K, H, W), on the CPU.
 
         Args:
-            net: the image model, on `device` and in evaluation mode.
+            engine: the image model, ready to run.
             frames: of one shot, uint8 (H, W, 3) RGB, at the size at which the model sees them.
             place: where the shot begins.
-            device: of the network.
             batch_size: frames per forward pass.
         """
         ...
@@ -75,26 +74,26 @@ class FrameTeacher:
         return {"teacher": "frame", "flip": self.flip, "scales": list(self.scales), "pairs": pairs}
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
+        self, engine: Engine, frames: Iterable[np.ndarray], place: Place, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
         for frames_NHWC in frame_batches(frames, batch_size):
-            yield from self._mean(net, frames_NHWC, device)
+            yield from self._mean(engine, frames_NHWC)
 
     @torch.inference_mode()
-    def _mean(self, net: SegNet, frames_NHWC: np.ndarray, device: torch.device) -> Tensor:
+    def _mean(self, engine: Engine, frames_NHWC: np.ndarray) -> Tensor:
         """The mean of all views, float32 (N, K, H, W), on the CPU."""
         height, width = frames_NHWC.shape[1:3]
         views = []
         for scale in self.scales:
             scaled_NHWC = _scaled(frames_NHWC, scale)
-            views_NKHW = [softmax(predict_logits(net, scaled_NHWC, device))]
+            views_NKHW = [softmax(engine(scaled_NHWC))]
             if self.flip:
                 mirrored_NHWC = np.ascontiguousarray(scaled_NHWC[:, :, ::-1])
-                mirrored_NKHW = softmax(predict_logits(net, mirrored_NHWC, device))
+                mirrored_NKHW = softmax(engine(mirrored_NHWC))
                 # the table exchanges ids, so it is its own inverse
                 ids_K = torch.from_numpy(self.labels.flip_lut[: mirrored_NKHW.shape[1]]).long()
-                views_NKHW.append(mirrored_NKHW.flip(-1)[:, ids_K.to(device)])
+                views_NKHW.append(mirrored_NKHW.flip(-1)[:, ids_K.to(mirrored_NKHW.device)])
             if scaled_NHWC.shape[1:3] != (height, width):
                 views_NKHW = [F.interpolate(v, (height, width), mode="bilinear") for v in views_NKHW]
             views += views_NKHW

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from facestab.data.teacher import Place, Teacher, chunks
+from facestab.engines.base import Engine
 from facestab.functional.fusion import vote
 from facestab.functional.warping import warp_labels
-from facestab.nets.segnet import SegNet
 from facestab.video.flow import FlowBackend, VideoFrame, flow_settings
 
 
@@ -41,11 +41,11 @@ class VoteTeacher:
         return {"teacher": "vote", "views": self.views.settings(), **own}
 
     def probabilities(
-        self, net: SegNet, frames: Iterable[np.ndarray], place: Place, device: torch.device, batch_size: int
+        self, engine: Engine, frames: Iterable[np.ndarray], place: Place, batch_size: int
     ) -> Iterator[Tensor]:
         """See `Teacher`."""
         own, given = tee(frames)
-        probs = self.views.probabilities(net, given, place, device, batch_size)
+        probs = self.views.probabilities(engine, given, place, batch_size)
         numbered = (VideoFrame(place.video, index, pixels_HWC) for index, pixels_HWC in enumerate(own, place.first))
         voters = (_Voter(frame, p, p.max(0).indices) for frame, p in zip(numbered, probs, strict=True))
         for held, core in chunks(voters, 1, self.radius):

@@ -39,6 +39,7 @@ _OTHER = (
     "inference",
     "recurrent",
     "controls",
+    "engine",
     "split",
 )
 # what the labelled images alone have nothing of

@@ -100,7 +100,7 @@ def _write_list(folder: Path, store: PseudoLabelStore, items: list[VideoItem], s
         }
         for item in items
     }
-    about = {"model": store.model, "size": store.size, "teacher": store.teacher.settings(), "skipped": skipped}
+    about = {"model": store.model, "size": store.size, "teacher": store.made_by(), "skipped": skipped}
     part = folder / f"{LIST_NAME}.part"
     part.write_text(json.dumps({**about, "videos": listed}, indent=1) + "\n")
     part.replace(folder / LIST_NAME)

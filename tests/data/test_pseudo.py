@@ -2,6 +2,7 @@ import dataclasses
 import json
 import logging
 import pickle
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
@@ -18,6 +19,8 @@ from facestab.data.teacher import FrameTeacher, Place
 from facestab.data.temporal_fusion import TemporalFusion
 from facestab.data.videos import VideoItem
 from facestab.data.vote_teacher import VoteTeacher
+from facestab.engines.eager import TorchKind
+from facestab.engines.vino import OpenVinoKind
 from facestab.errors import FacestabError, VideoError
 from facestab.labels import numbered
 from facestab.video.label_video import read_labels
@@ -138,6 +141,18 @@ def test_another_model_size_or_teacher_never_reads_these_labels(items, make_stor
     ]
     others = [make_store(seed=1), make_store(size=32), *(make_store(teacher=teacher) for teacher in teachers)]
     assert len({store.path(items[0]) for store in (make_store(), *others)}) == 7
+
+
+def test_another_engine_has_labels_of_its_own_which_are_nearly_those_of_torch(items, make_store, tmp_path):
+    pytest.importorskip("openvino")
+    own, other = make_store(), make_store(engine=OpenVinoKind(str(tmp_path)))
+    assert own.path(items[0]) != other.path(items[0])
+    assert make_store(engine=TorchKind()).path(items[0]) == own.path(items[0])
+    for store in (own, other):
+        store.fill(items[:1], CPU)
+    assert (read_all(own.open(items[0]))[0] == read_all(other.open(items[0]))[0]).mean() > 0.999
+    assert json.loads(other.path(items[0]).with_suffix(".json").read_text())["teacher"]["engine"] == "openvino"
+    pickle.dumps(other)
 
 
 def test_a_changed_video_never_reads_the_labels_of_the_old_one(items, store, tmp_path):
@@ -355,7 +370,8 @@ def test_a_teacher_that_looks_around_does_not_look_across_a_cut(items, make_stor
     frames = read_frames(item.path)
     expected = []
     for part in (frames[:3], frames[3:]):
-        probs = teacher.probabilities(cut.net, iter(part), Place(item.id), CPU, 2)
+        engine = TorchKind().make(cut.net, part[:1], CPU, nullcontext)
+        probs = teacher.probabilities(engine, iter(part), Place(item.id), 2)
         expected += [encode(probs_KHW)[0] for probs_KHW in probs]
     found = read_all(cut.certain(parted))[0]
     np.testing.assert_array_equal(found, np.stack(expected))

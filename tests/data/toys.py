@@ -1,10 +1,13 @@
 """Networks whose answer is known, and videos for them, for the tests of teachers."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from torch import nn
 
 from facestab.data.teacher import Place
+from facestab.engines.eager import TorchKind
 from facestab.labels import LabelSet
 from facestab.nets.segnet import SegNet
 from facestab.video.flow import Correspondence
@@ -31,7 +34,8 @@ def grey(labels_THW):
 
 def seen(teacher, frames, net=None, batch_size=4):
     net = plain(ByGrey()) if net is None else net
-    return torch.stack(list(teacher.probabilities(net, iter(frames), Place("video"), torch.device("cpu"), batch_size)))
+    engine = TorchKind().make(net, np.asarray(frames[:1]), torch.device("cpu"), nullcontext)
+    return torch.stack(list(teacher.probabilities(engine, iter(frames), Place("video"), batch_size)))
 
 
 def noisy_video(num_frames, height=6, width=8, seed=0):
