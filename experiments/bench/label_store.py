@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from turns import arguments, configuration, ratios, spread, write
 
 from facestab.build import build
+from facestab.data.frame_store import FrameStore
 from facestab.data.loader import make_loader
 from facestab.data.pair_sample import PairSample, to_batch
 from facestab.data.pairs import FramePairs
@@ -121,8 +122,9 @@ def training(dataset: Dataset[FramePairBatch], net: torch.nn.Module) -> Callable
     return work
 
 
-def make_pairs(folder: Path, labels: object, augment: object) -> FramePairs:
-    """Pairs of one clip that is labelled by a network with random weights."""
+def make_pairs(folder: Path, labels: object, augment: object, is_decoded: bool) -> FramePairs:
+    """Pairs of one clip that is labelled by a network with random weights, read from files or decoded once before."""
+    folder.mkdir()
     world = Clip(identity_seed("train", 1), 1, num_frames=NUM_FRAMES, size=SIZE, conditions=Conditions.video())
     with VideoSink(folder / "clip.mkv", Fraction(25), codec="ffv1_rgb") as sink:
         for t in range(NUM_FRAMES):
@@ -131,7 +133,11 @@ def make_pairs(folder: Path, labels: object, augment: object) -> FramePairs:
     net = build(configuration("stage=image", "net=unet_small").net)
     store = PseudoLabelStore(str(folder / "store"), net, TRAIN_SIZE, FrameTeacher(labels), labels)  # type: ignore[arg-type]
     store.fill([item], torch.device("cpu"))
-    return FramePairs([item], store, augment, train=True)  # type: ignore[arg-type]
+    kept = None
+    if is_decoded:
+        kept = FrameStore(str(folder / "frames"), 1e9)
+        kept.fill([item], store)
+    return FramePairs([item], store, augment, train=True, decoded=kept)  # type: ignore[arg-type]
 
 
 def main() -> None:
@@ -148,9 +154,13 @@ def main() -> None:
             "FFV1, class alone": Kept(root / "c", [frame[:SIZE] for frame in frames], "FFV1"),
             "PNG, class alone": Kept(root / "d", [frame[:SIZE] for frame in frames], "PNG"),
         }
-        (root / "train").mkdir()
-        pairs = make_pairs(root / "train", labels, augment)
-        steps = {"store": training(pairs, net), "memory": training(InMemory(pairs), net)}
+        pairs = make_pairs(root / "train", labels, augment, is_decoded=False)
+        decoded = make_pairs(root / "decoded", labels, augment, is_decoded=True)
+        steps = {
+            "files": training(pairs, net),
+            "the store of decoded frames": training(decoded, net),
+            "memory": training(InMemory(pairs), net),
+        }
         for work in (*(reading(kept, 0) for kept in ways.values()), *steps.values()):
             work()
         rounds = [
@@ -169,9 +179,11 @@ def report(rounds: list[dict[str, float]], sizes: dict[str, float], output: Path
     for way, size in sizes.items():
         print(f"{way:>46}: {size:7.0f} bytes/frame, {spread((one[way] for one in rounds), 0)} pairs/s")
     # steps a second, not seconds
-    found = ratios(rounds, "steps from store", "steps from memory")
-    print(f"training steps a second, store / memory: {spread(found, 3)}")
-    write(output, "label_store", {"bytes": sizes, "rounds": rounds, "store / memory": found})
+    found = {}
+    for where in ("files", "the store of decoded frames"):
+        found[f"{where} / memory"] = ratios(rounds, f"steps from {where}", "steps from memory")
+        print(f"training steps a second, {where} / memory: {spread(found[f'{where} / memory'], 3)}")
+    write(output, "label_store", {"bytes": sizes, "rounds": rounds, **found})
 
 
 if __name__ == "__main__":
