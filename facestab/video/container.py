@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from facestab.errors import VideoError
 from facestab.video.forks import make_forks_safe
+from facestab.video.mp4_boxes import promised_samples
 
 make_forks_safe()
 # A forked child that closes a container of its parent waits for decoding threads it does not have
@@ -58,8 +59,9 @@ def opened(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, Vi
     """
     check_file(path)
     try:
+        _check_table(path)
         container = open_input(path)
-    except FFmpegError as error:
+    except (FFmpegError, OSError) as error:
         raise VideoError(f"{path}: {_why_unreadable(path)} ({error.strerror})") from error
     owner = os.getpid()
     try:
@@ -86,6 +88,13 @@ def check_file(path: Path) -> None:
         raise VideoError(f"{path}: this is not a file; give a video file")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes); copy or download it again")
+
+
+def _check_table(path: Path) -> None:
+    number, size = promised_samples(path), path.stat().st_size
+    # FFmpeg would write a table of them all, whatever memory and time that takes
+    if number > size:
+        raise VideoError(f"{path}: its table promises {number} frames in {size} bytes, which is damage; copy it again")
 
 
 def missing(path: Path) -> VideoError:
