@@ -2,6 +2,8 @@
 
 import lightning.pytorch as pl
 import pytest
+import torch
+from packaging.version import Version
 
 from facestab.build import build
 from facestab.data.images import ImageData
@@ -23,6 +25,8 @@ GOLDEN = {
 # Another processor rounds otherwise. Starting weights that are off by 1 part in 10^7, 10^6 and 10^5 change J by up to
 # 0.006%, 0.04% and 0.2% in these steps; another order or another draw changes it by 1% and more.
 TOLERANCE = 3e-3
+# torch; with the oldest versions of everything J is off by 0.9% at the third step
+WRITTEN_WITH = Version("2.14")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,7 @@ def train_temporal(config, folder, net, cache):
     pl.seed_everything(0, verbose=False)
     card = ModelCard("temporal", {}, LABELS, SIZE)
     optimizer, scheduler = build(config.temporal.optimizer), build(config.temporal.scheduler)
-    stage = TemporalStage(net, card, optimizer, scheduler, loss=build(config.consistency), freeze_norm=True)
+    stage = TemporalStage(net, card, optimizer, scheduler, loss=build(config.consistency))
     images = ImageData(ToyImages(), build(config.augment), 8)
     videos = ToyVideos(cache, train=4, val=1, test=0)
     store = build(config.pseudo, net=tiny_net(1, num_classes=3))
@@ -80,6 +84,7 @@ def test_the_same_seed_gives_the_same_weights_and_rows_bit_for_bit(trained, stag
     assert first == second
 
 
+@pytest.mark.skipif(Version(torch.__version__) < WRITTEN_WITH, reason="older versions draw or round otherwise")
 @pytest.mark.parametrize("stage", GOLDEN)
 def test_the_loss_curve_is_the_one_that_was_written_down(trained, stage):
     losses = trained[stage][0][0]
