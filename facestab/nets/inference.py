@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facestab.functional.calibration import most_probable
 from facestab.nets.segnet import SegNet
 
 
@@ -51,21 +52,7 @@ def predict_logits(net: SegNet, frames_NHWC: np.ndarray, device: torch.device) -
 
 def argmax_labels(logits_NKHW: Tensor) -> np.ndarray:
     """Ids (N, H, W), uint8, on the CPU."""
-    if logits_NKHW.device.type != "cpu":
-        return logits_NKHW.max(1).indices.to(torch.uint8).cpu().numpy()
-    # torch's maximum with indices takes six times as long
-    found = [_first_of_largest(maps_KHW) for maps_KHW in planes(logits_NKHW.float()).numpy()]
-    return np.stack(found) if found else np.zeros((0, *logits_NKHW.shape[2:]), np.uint8)
-
-
-def _first_of_largest(maps_KHW: np.ndarray) -> np.ndarray:
-    largest_HW, ids_HW = maps_KHW[0].copy(), np.zeros(maps_KHW.shape[1:], np.uint8)
-    for number, map_HW in enumerate(maps_KHW[1:], start=1):
-        # all bits of a byte where it holds; a later class has a larger number
-        higher_HW = -(map_HW > largest_HW).view(np.uint8)
-        np.maximum(ids_HW, higher_HW & np.uint8(number), out=ids_HW)
-        np.maximum(largest_HW, map_HW, out=largest_HW)
-    return ids_HW
+    return most_probable(planes(logits_NKHW.float())).cpu().numpy()
 
 
 def softmax(logits_NKHW: Tensor) -> Tensor:
