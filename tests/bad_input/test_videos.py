@@ -45,6 +45,11 @@ LEFT_OUT = [
     ("sound.mp4", made.sound, SOUND),
     ("no_time.mp4", made.no_frames(), SOUND),
     ("8k_header.mp4", made.no_frames(4320, 7680), SOUND),
+    (
+        "promising.mp4",
+        made.promising,
+        f"its table promises {2**31} frames in # bytes, which is damage; copy it again",
+    ),
     ("no_time.mkv", made.no_frames(), f"{NO_VIDEO}(End of file)"),
     ("link.mp4", made.broken_link, "a link to 'nowhere.mp4', which is not there; mend the link"),
 ]

@@ -1,5 +1,6 @@
 """Files that are no videos, broken videos, and unusual ones, each made in a moment."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -88,6 +89,15 @@ def two_sizes(path: Path) -> None:
         for name, size in (("small.ts", (64, 96)), ("large.ts", (80, 112)))
     ]
     path.write_bytes(b"".join(parts))
+
+
+def promising(path: Path) -> None:
+    """One size for all samples, and two billions of them: a table that needs no bytes."""
+    clip(container_options=FRONT)(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"stsz") + 8
+    data[at : at + 8] = struct.pack(">II", 1, 2**31)
+    path.write_bytes(data)
 
 
 def playlist(path: Path) -> None:
