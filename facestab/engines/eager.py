@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from facestab.engines.base import Engine, Precision
+from facestab.engines.pieces import in_pieces, num_workers
 from facestab.nets.segnet import SegNet
 
 
@@ -31,6 +32,8 @@ class TorchKind:
                 logits: Tensor = forward(images_NCHW).logits_BKHW
             return logits.float()
 
+        # compiled code keeps the number of threads that it was compiled for
+        engine = run if self.compile else in_pieces(run, num_workers(frames_NHWC, device))
         # the first call allocates, and chooses algorithms
-        run(frames_NHWC)
-        return run
+        engine(frames_NHWC)
+        return engine

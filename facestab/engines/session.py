@@ -8,8 +8,13 @@ import torch
 from facestab.errors import FacestabError
 
 
-def open_session(path: Path, device: torch.device) -> Any:
+def open_session(path: Path, device: torch.device, workers: int = 1) -> Any:
     """An `onnxruntime.InferenceSession` on an ONNX file, on CUDA where the installed runtime has it.
+
+    Args:
+        path: the file.
+        device: where torch runs.
+        workers: threads that will call it at the same time; each call has its share of torch's threads.
 
     Raises:
         FacestabError: when onnxruntime is not installed, or cannot run the file.
@@ -19,7 +24,7 @@ def open_session(path: Path, device: torch.device) -> Any:
     except ImportError:
         raise FacestabError("onnxruntime is not installed; pip install 'facestab[export]'") from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = max(1, torch.get_num_threads() // workers)
     # waiting threads that spin slow down everything else on a small machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3

@@ -40,6 +40,7 @@ class OpenVinoKind:
         """See `EngineKind`."""
         read = _reader(graph_of(net, self.cache, min(frames_NHWC.shape[1:3])), self.precision)
 
+        # whole batches, not pieces: with two streams it can wait for ever where OMP_NUM_THREADS is 1
         def run(frames_NHWC: np.ndarray) -> Tensor:
             compiled = read(frames_NHWC.shape[1:3])
             # the runtime uses its own memory again at the next call

@@ -7,10 +7,8 @@ from types import TracebackType
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from facestab.functional.flicker import aba_mask, aba_per_frame, switch_per_frame
-from facestab.functional.histogram import id_counts
+from facestab.functional.flicker import aba_per_frame, switch_per_frame
 
 CURVES_NAME = "frames.csv"
 # a frame's ABA needs the frame before and the frame after it
@@ -43,30 +41,13 @@ class Curves:
         for row, labels_NHW in rows.items():
             tail = self._tails.get(row, labels_NHW[:0])
             window_THW = torch.from_numpy(np.concatenate([tail, labels_NHW]))
-            curves[f"{row}/flicker/aba"] = aba_per_frame(window_THW).numpy()
+            names = self.class_names if row in self.by_class else ()
+            aba_T, *aba_KT = aba_per_frame(window_THW, len(names)).T.numpy()
+            curves[f"{row}/flicker/aba"] = aba_T
             curves[f"{row}/flicker/switch"] = switch_per_frame(window_THW).numpy()
-            if row in self.by_class:
-                rates_TK = aba_by_class(window_THW, len(self.class_names)).numpy()
-                curves |= {f"{row}/flicker/aba/{name}": rates_TK[:, k] for k, name in enumerate(self.class_names)}
+            curves |= {f"{row}/flicker/aba/{name}": own_T for name, own_T in zip(names, aba_KT, strict=True)}
             self._tails[row] = window_THW[-_CONTEXT:].numpy()
         return curves
-
-
-def aba_by_class(labels_THW: Tensor, num_classes: int) -> Tensor:
-    """Of the pixels with S[t-1] == S[t+1] == k the share whose label at t differs, float (T, K); nan at both ends.
-
-    Args:
-        labels_THW: uint8 ids; 255 and ids from K on are left out.
-        num_classes: K.
-    """
-    rates_TK = torch.full((len(labels_THW), num_classes), torch.nan)
-    events_THW, valid_THW = aba_mask(labels_THW)
-    before_THW = labels_THW[:-2]
-    where_THW = valid_THW & (before_THW == labels_THW[2:])
-    for t, before_HW in enumerate(before_THW):
-        pixels_N, events_N = id_counts(before_HW, where_THW[t]), id_counts(before_HW, events_THW[t])
-        rates_TK[t + 1] = (events_N / pixels_N)[:num_classes]
-    return rates_TK
 
 
 class CurveFile:

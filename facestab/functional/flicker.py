@@ -114,9 +114,25 @@ def excess_counts(labels_THW: Tensor, reference_THW: Tensor) -> Tensor:
     return torch.stack([count_true(own & valid), count_true(other & valid), count_true(valid)])
 
 
-def aba_per_frame(labels_THW: Tensor) -> Tensor:
-    """Share of the valid pixels of frame t that flip away and back, float (T,); nan at both ends."""
-    return _rates(*aba_mask(labels_THW), num_frames=len(labels_THW))
+def aba_per_frame(labels_THW: Tensor, num_classes: int = 0) -> Tensor:
+    """Pixels of frame t that flip away and back, float (T, 1 + K); nan at both ends.
+
+    Column 0 is the share of the valid pixels, column 1 + k that of the pixels with S[t-1] == S[t+1] == k.
+
+    Args:
+        labels_THW: uint8 ids; 255 and ids from K on have no column.
+        num_classes: K.
+    """
+    events_THW, valid_THW = aba_mask(labels_THW)
+    overall_T1 = _rates(events_THW, valid_THW, num_frames=len(labels_THW))[:, None]
+    rates_TK = torch.full((len(labels_THW), num_classes), torch.nan, device=labels_THW.device)
+    if num_classes:
+        before_THW = labels_THW[:-2]
+        where_THW = valid_THW & (before_THW == labels_THW[2:])
+        for t, before_HW in enumerate(before_THW):
+            pixels_N, events_N = id_counts(before_HW, where_THW[t]), id_counts(before_HW, events_THW[t])
+            rates_TK[t + 1] = (events_N / pixels_N)[:num_classes]
+    return torch.cat([overall_T1, rates_TK], dim=1)
 
 
 def switch_per_frame(labels_THW: Tensor) -> Tensor:

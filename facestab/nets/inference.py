@@ -66,18 +66,20 @@ def softmax(logits_NKHW: Tensor) -> Tensor:
     return found
 
 
-def planes(maps_NKHW: Tensor) -> Tensor:
+def planes(maps_NKHW: Tensor, out: Tensor | None = None) -> Tensor:
     """The same maps, on the CPU class after class in memory: what is done pixel by pixel is many times faster then.
 
     Args:
         maps_NKHW: of any type, as a network in channels-last format gives them.
+        out: where they go, of the same shape and type; None: where they are, or new memory.
     """
-    if maps_NKHW.device.type != "cpu" or maps_NKHW.is_contiguous():
-        return maps_NKHW
+    if out is None:
+        if maps_NKHW.device.type != "cpu" or maps_NKHW.is_contiguous():
+            return maps_NKHW
+        out = torch.empty(maps_NKHW.shape, dtype=maps_NKHW.dtype)
     if maps_NKHW.dtype != torch.float32 or not maps_NKHW.is_contiguous(memory_format=torch.channels_last):
-        return maps_NKHW.contiguous()
-    found = torch.empty(maps_NKHW.shape)
-    for planes_KP, pixels_HWK in zip(found.flatten(2), maps_NKHW.permute(0, 2, 3, 1), strict=True):
+        return out.copy_(maps_NKHW)
+    for planes_KP, pixels_HWK in zip(out.flatten(2), maps_NKHW.permute(0, 2, 3, 1), strict=True):
         # twice as fast as torch's copy
         cv2.transpose(pixels_HWK.flatten(0, 1).numpy(), dst=planes_KP.numpy())
-    return found
+    return out

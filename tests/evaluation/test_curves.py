@@ -2,9 +2,8 @@ import csv
 
 import numpy as np
 import pytest
-import torch
 
-from facestab.evaluation.curves import CurveFile, Curves, aba_by_class
+from facestab.evaluation.curves import CurveFile, Curves
 
 NUM_FRAMES, NAMES = 11, ("background", "skin", "hair")
 
@@ -37,12 +36,6 @@ def test_every_frame_has_one_line_of_flicker_however_the_video_is_split(labels, 
             assert line["image/flicker/aba"] == line["image/flicker/aba/hair"] == ""
         if t:
             assert float(line["ema/flicker/switch"]) == pytest.approx((labels[t] != labels[t - 1]).mean(), abs=1e-6)
-
-
-def test_an_open_pixel_is_no_flicker_of_a_class():
-    labels_THW = torch.tensor([[[1, 1]], [[255, 2]], [[1, 1]]], dtype=torch.uint8)
-    assert aba_by_class(labels_THW, 3)[1].tolist()[1] == 1.0
-    assert aba_by_class(labels_THW, 3)[1].isnan().tolist() == [True, False, True]
 
 
 def test_a_curve_file_of_an_interrupted_video_does_not_appear(tmp_path):

@@ -116,7 +116,7 @@ def test_renaming_the_classes_renames_the_counts():
 @pytest.mark.parametrize("num_frames", [0, 1, 2, 3, 7])
 def test_rates_per_frame_equal_those_of_three_and_two_frame_clips(num_frames):
     labels_THW = noise(num_frames)
-    aba, switch = aba_per_frame(labels_THW), switch_per_frame(labels_THW)
+    aba, switch = aba_per_frame(labels_THW)[:, 0], switch_per_frame(labels_THW)
     assert aba.shape == switch.shape == (num_frames,)
     for t in range(num_frames):
         for got, start, stop, count in (
@@ -133,5 +133,12 @@ def test_rates_per_frame_equal_those_of_three_and_two_frame_clips(num_frames):
 def test_a_frame_that_is_ignored_altogether_has_no_rate():
     labels_THW = noise(6)
     labels_THW[3] = 255
-    assert aba_per_frame(labels_THW).isnan().tolist() == [True, False, True, True, True, True]
+    assert aba_per_frame(labels_THW)[:, 0].isnan().tolist() == [True, False, True, True, True, True]
     assert switch_per_frame(labels_THW).isnan().tolist() == [True, False, False, True, True, False]
+
+
+def test_an_open_pixel_is_no_flicker_of_a_class():
+    labels_THW = torch.tensor([[[1, 1]], [[255, 2]], [[1, 1]]], dtype=torch.uint8)
+    by_class_TK = aba_per_frame(labels_THW, 3)[:, 1:]
+    assert by_class_TK[1].tolist()[1] == 1.0
+    assert by_class_TK[1].isnan().tolist() == [True, False, True]
