@@ -55,10 +55,11 @@ def seconds_per_unit(work: Callable[[], int]) -> float:
     return (time.perf_counter() - start) / count
 
 
-def take_turns(works: Mapping[str, Callable[[], int]], rounds: int) -> list[dict[str, float]]:
-    """Seconds per unit of every work in every round, after one that does not count."""
-    for work in works.values():
-        work()
+def take_turns(works: Mapping[str, Callable[[], int]], rounds: int, warm: bool = False) -> list[dict[str, float]]:
+    """Seconds per unit of every work in every round, after one that does not count unless all are warm."""
+    if not warm:
+        for work in works.values():
+            work()
     return [{name: seconds_per_unit(work) for name, work in works.items()} for _ in range(rounds)]
 
 
