@@ -14,7 +14,7 @@ from facestab.data.pairs import FramePairs, TemporalSamples, check_gaps
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.still_pairs import StillPairs
 from facestab.data.transforms import Augmentation
-from facestab.data.videos import VideoSet
+from facestab.data.videos import SPLITS, VideoSet, training_videos
 from facestab.data.windows import check_windows
 
 
@@ -29,6 +29,8 @@ class FramePairData(TrainingData):
         batch_size: pairs per step and process.
         gaps: frames from the first of a pair to the second; see `FramePairs`.
         stride: frames from one pair to the next in training; validation takes every pair.
+        splits: whose videos training learns from. That takes no labels, so that the videos that are to be segmented may
+            be among them; true labels that those have are never used.
         flows: the motion between them, None for none.
         only_agreeing: ignore the labels of a pixel whose two labels differ.
         image_augment: what training does to a labelled image and to pairs of stills.
@@ -40,7 +42,8 @@ class FramePairData(TrainingData):
         decoded: keeps decoded frames and labels; None: they are decoded at every use.
 
     Raises:
-        ValueError: for a batch size, gap or stride below 1, a share outside 0..1, or fewer than 0 workers or images.
+        ValueError: for a batch size, gap or stride below 1, a share outside 0..1, fewer than 0 workers or images, or a
+            split that there is not.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class FramePairData(TrainingData):
         batch_size: int,
         gaps: Sequence[int] = (1,),
         stride: int = 1,
+        splits: Sequence[str] = ("train",),
         flows: FlowStore | None = None,
         only_agreeing: bool = False,
         image_augment: Augmentation | None = None,
@@ -66,6 +70,8 @@ class FramePairData(TrainingData):
         check_loading(batch_size, num_workers)
         check_gaps(gaps)
         check_windows(min(gaps) + 1, stride)
+        if not splits or set(splits) - set(SPLITS):
+            raise ValueError(f"splits: one or more of {', '.join(SPLITS)} are needed, got {list(splits)}")
         if images_per_pair < 0:
             raise ValueError(f"images_per_pair: 0 or more images are needed, got {images_per_pair}")
         if not 0 <= still_share <= 1:
@@ -77,6 +83,7 @@ class FramePairData(TrainingData):
         self.batch_size = batch_size
         self.gaps = list(gaps)
         self.stride = stride
+        self.splits = list(splits)
         self.flows = flows
         self.only_agreeing = only_agreeing
         self.image_augment = image_augment or images.augment
@@ -96,7 +103,7 @@ class FramePairData(TrainingData):
         """Label what has no labels yet, and find its motion; every process takes its share."""
         assert self.trainer is not None
         self.images.trainer = self.trainer
-        train, val = self.videos.split("train"), self.videos.split("val")
+        train, val = training_videos(self.videos, self.splits), self.videos.split("val")
         place = self.trainer.global_rank, self.trainer.world_size
         self.store.fill([*train, *val], self.trainer.strategy.root_device, *place)
         # without those that cannot be read to their end
@@ -108,14 +115,15 @@ class FramePairData(TrainingData):
 
     def class_share(self) -> np.ndarray:
         """Each class's share of the labelled pixels of the training videos, float64 (K,)."""
-        pixels_K = self.store.class_pixels(self.store.usable(self.videos.split("train")))
+        pixels_K = self.store.class_pixels(self.store.usable(training_videos(self.videos, self.splits)))
         share_K: np.ndarray = pixels_K / max(pixels_K.sum(), 1)
         return share_K
 
-    def pairs(self, split: str, train: bool) -> FramePairs:
-        """The pairs of one split."""
+    def pairs(self, train: bool) -> FramePairs:
+        """The pairs that training learns from, or those of the validation videos."""
+        items = training_videos(self.videos, self.splits) if train else self.videos.split("val")
         return FramePairs(
-            self.store.usable(self.videos.split(split)),
+            self.store.usable(items),
             self.store,
             self.augment,
             train,
@@ -132,7 +140,7 @@ class FramePairData(TrainingData):
         labelled = self.images.dataset.split("train")
         stills = StillPairs(labelled, self.image_augment)
         samples = TemporalSamples(
-            self.pairs("train", train=True),
+            self.pairs(train=True),
             labelled,
             self.image_augment,
             self.images_per_pair,
@@ -143,7 +151,7 @@ class FramePairData(TrainingData):
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """Pairs of the validation videos, and the labelled validation images."""
-        return [self._loader(self.pairs("val", train=False), shuffle=False), self.images.val_dataloader()]
+        return [self._loader(self.pairs(train=False), shuffle=False), self.images.val_dataloader()]
 
     def _loader(self, samples: Any, shuffle: bool) -> DataLoader[Any]:
         return make_loader(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -223,9 +224,8 @@ class PseudoLabelStore:
     def _ready(self, item: VideoItem, device: torch.device) -> Engine:
         if self._engine is None:
             with item.open() as source:
-                first_HWC = next(iter(source.frames(0, 1)))
-            first_1HWC = resize_frames(first_HWC[None], self.size)
-            self._engine = self.engine_kind.make(self.net, first_1HWC, device, nullcontext)
+                first_NHWC = np.stack(list(islice(source.frames(), self.batch_size)))
+            self._engine = self.engine_kind.make(self.net, resize_frames(first_NHWC, self.size), device, nullcontext)
         return self._engine
 
     def _describe(self, item: VideoItem, path: Path, pixels_KL: np.ndarray) -> None:

@@ -1,8 +1,8 @@
 """A video of a set, and what every set of videos can do."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Protocol
 from facestab.types import VideoInfo
 from facestab.video.excerpt import Excerpt, ExcerptSource
 from facestab.video.source import VideoSource, open_video, sequence_files
+
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,15 @@ class VideoSet(Protocol):
     def split(self, name: str) -> list[VideoItem]:
         """The videos of one split."""
         ...
+
+
+def training_videos(videos: VideoSet, splits: Sequence[str]) -> list[VideoItem]:
+    """The videos of some splits, each once. Only those of "train" keep the true labels that they may have."""
+    found: dict[str, VideoItem] = {}
+    for split in splits:
+        for item in videos.split(split):
+            found.setdefault(item.id, item if split == "train" else replace(item, truth=None, true_frames=()))
+    return list(found.values())
 
 
 @cache

@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from omegaconf import DictConfig
 
 from facestab.build import build, resolved, targets
+from facestab.data.videos import training_videos
 from facestab.data.windows import windows_in
 from facestab.errors import SettingError
 from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
@@ -155,7 +156,7 @@ def num_steps(config: DictConfig, image_net: SegNet | None) -> int:
     videos = make_videos(config, image_net)
     videos.prepare()
     pairs = config.temporal.pairs
-    shots = [shot for item in videos.split("train") for shot in item.shots]
+    shots = [shot for item in training_videos(videos, pairs.splits) for shot in item.shots]
     num_pairs = sum(windows_in(stop - start, min(pairs.gaps) + 1, pairs.stride) for start, stop in shots)
     batches = math.ceil(num_pairs / (pairs.batch_size * config.trainer.devices))
     limit = config.trainer.limit_train_batches

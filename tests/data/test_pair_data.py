@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,12 +22,13 @@ def make_data(face11, tmp_path_factory):
     videos = SyntheticVideos(root, face11, size=48, num_frames=4, num_train=2, num_val=1, num_test=1)
     images = SyntheticImages(root, face11, size=48, num_train=4, num_val=2, num_test=1)
     teacher = FrameTeacher(face11)
-    store = PseudoLabelStore(root + "/labels", tiny_net(), size=48, teacher=teacher, labels=face11)
     flows = FlowStore(root + "/flow", ExactFlow(videos), 48)
 
-    def make(with_flow=False, **settings):
+    def make(with_flow=False, use_true_labels=False, **settings):
         augment = Augmentation(48, face11)
         chosen = {"batch_size": 2, **settings}
+        labelled = {"size": 48, "teacher": teacher, "labels": face11, "use_true_labels": use_true_labels}
+        store = PseudoLabelStore(root + "/labels", tiny_net(), **labelled)
         image_data = ImageData(images, augment, batch_size=2)
         return FramePairData(videos, image_data, store, augment, flows=flows if with_flow else None, **chosen)
 
@@ -52,6 +54,8 @@ def ready(data):
         ({"images_per_pair": -1}, "images_per_pair: 0 or more images are needed, got -1"),
         ({"still_share": -0.1}, "still_share: a share from 0 to 1 is needed, got -0.1"),
         ({"still_share": 1.1}, "still_share: a share from 0 to 1 is needed, got 1.1"),
+        ({"splits": []}, "splits: one or more of train, val, test are needed, got"),
+        ({"splits": ["train", "dev"]}, "splits: one or more of train, val, test are needed, got"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(make_data, settings, message):
@@ -103,3 +107,36 @@ def test_pairs_change_from_epoch_to_epoch_in_training_only(make_data):
             batches = [batch.pair if changes else batch for batch in loader]
             epochs.append(torch.cat([batch.frames_BTCHW for batch in batches]))
         assert torch.equal(*epochs) is not changes
+
+
+def test_training_learns_from_the_videos_of_every_split_that_is_named(make_data):
+    (pixels_HWC,) = (next(iter(item.open().frames())) for item in make_data().videos.split("test"))
+    seen = {}
+    for splits in (["train"], ["test"], ["train", "test"], ["test", "train", "test"]):
+        data = ready(make_data(splits=splits))
+        frames = torch.cat([batch.pair.frames_BTCHW.flatten(0, 1) for batch in data.train_dataloader()])
+        first = torch.from_numpy(pixels_HWC).permute(2, 0, 1)
+        seen[tuple(splits)] = len(frames), bool((frames == first).flatten(1).all(1).any())
+    # two, one and three videos of three pairs
+    assert seen == {
+        ("train",): (12, False),
+        ("test",): (6, True),
+        ("train", "test"): (18, True),
+        ("test", "train", "test"): (18, True),
+    }
+
+
+def test_true_labels_of_videos_that_are_measured_are_never_learned_from(make_data):
+    data = ready(make_data(splits=["train", "test"], use_true_labels=True))
+    (measured,) = data.videos.split("test")
+    store = data.store
+    own_THW = np.stack([soft.label_HW for soft in store.open(replace(measured, truth=None)).frames()])
+    assert not np.array_equal(own_THW, np.stack([soft.label_HW for soft in store.open(measured).frames()]))
+    pixels_K = sum(np.bincount(labels.ravel(), minlength=11) for labels in own_THW)
+    for item in data.videos.split("train"):
+        for soft in store.open(item).frames():
+            pixels_K = pixels_K + np.bincount(soft.label_HW.ravel(), minlength=11)
+    np.testing.assert_allclose(data.class_share(), pixels_K / pixels_K.sum())
+    kept = [item.truth for item in data.pairs(train=True).items]
+    assert kept[-1] is None
+    assert all(kept[:-1])

@@ -69,6 +69,8 @@ def test_the_controls_are_three_different_trainings(fingerprints):
         # 3 pairs a clip, and 2
         ("temporal.pairs.stride=2", 2),
         ("temporal.pairs.gaps=[4,5]", 1),
+        # 3 clips more
+        ("temporal.pairs.splits=[train,test]", 7),
     ],
 )
 def test_the_image_model_gets_as_many_further_steps(compose_config, tmp_path, override, steps):
