@@ -14,7 +14,7 @@ from facestab.data.pairs import FramePairs, TemporalSamples, check_gaps
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.still_pairs import StillPairs
 from facestab.data.transforms import Augmentation
-from facestab.data.videos import SPLITS, VideoSet, training_videos
+from facestab.data.videos import SPLITS, VideoItem, VideoSet, training_videos
 from facestab.data.windows import check_windows
 
 
@@ -105,13 +105,17 @@ class FramePairData(TrainingData):
         self.images.trainer = self.trainer
         train, val = training_videos(self.videos, self.splits), self.videos.split("val")
         place = self.trainer.global_rank, self.trainer.world_size
-        self.store.fill([*train, *val], self.trainer.strategy.root_device, *place)
+        self.store.fill(self._once([*train, *val]), self.trainer.strategy.root_device, *place)
         # without those that cannot be read to their end
-        items = [*self.store.usable(train), *self.store.usable(val)]
+        items = self._once([*self.store.usable(train), *self.store.usable(val)])
         if self.decoded is not None:
             self.decoded.fill(items, self.store, *place)
         if self.flows is not None:
             self.flows.fill(items, self.gaps, *place)
+
+    def _once(self, items: Sequence[VideoItem]) -> list[VideoItem]:
+        """Without the second of those that train and validate."""
+        return list({self.store.path(item): item for item in items}.values())
 
     def class_share(self) -> np.ndarray:
         """Each class's share of the labelled pixels of the training videos, float64 (K,)."""
