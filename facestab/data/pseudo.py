@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from facestab.engines.base import Engine, EngineKind
 from facestab.engines.eager import TorchKind
 from facestab.errors import FacestabError, FrameError, none_usable
 from facestab.labels import LabelSet
-from facestab.nets.inference import resize_frames
+from facestab.nets.inference import frame_batches, resize_frames
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import weights_hash
 from facestab.overlap import Behind
@@ -224,7 +223,7 @@ class PseudoLabelStore:
     def _ready(self, item: VideoItem, device: torch.device) -> Engine:
         if self._engine is None:
             with item.open() as source:
-                first_NHWC = np.stack(list(islice(source.frames(), self.batch_size)))
+                first_NHWC = next(frame_batches(source.frames(), self.batch_size))
             self._engine = self.engine_kind.make(self.net, resize_frames(first_NHWC, self.size), device, nullcontext)
         return self._engine
 
