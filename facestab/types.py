@@ -12,6 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+# of every data set
+SPLITS = ("train", "val", "test")
+
 
 class ImageBatch(NamedTuple):
     """Labelled still images.

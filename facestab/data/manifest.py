@@ -11,10 +11,10 @@ from typing import Any
 
 from facestab.data.folder_name import folder_name
 from facestab.errors import FacestabError
+from facestab.types import SPLITS
 
 SUFFIXES = (".csv", ".json")
 _KEYS = ("path", "id", "identity", "split", "start", "end", "fps", "box", "truth")
-_SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def _check_names(row: Mapping[str, Any]) -> None:
     if "path" not in row:
         raise ValueError("has no path")
     split, id_ = str(row.get("split", "")), str(row.get("id", ""))
-    if split and split not in _SPLITS:
-        raise ValueError(f"split is one of {', '.join(_SPLITS)}, got {split}")
+    if split and split not in SPLITS:
+        raise ValueError(f"split is one of {', '.join(SPLITS)}, got {split}")
     if id_ and folder_name(id_) != id_:
         raise ValueError(f"id must be usable as a folder's name, got {id_}")
     if "truth" in row and "box" in row:

@@ -14,8 +14,9 @@ from facestab.data.pairs import FramePairs, TemporalSamples, check_gaps
 from facestab.data.pseudo import PseudoLabelStore
 from facestab.data.still_pairs import StillPairs
 from facestab.data.transforms import Augmentation
-from facestab.data.videos import SPLITS, VideoItem, VideoSet, training_videos
+from facestab.data.videos import VideoItem, VideoSet, training_videos
 from facestab.data.windows import check_windows
+from facestab.types import SPLITS
 
 
 class FramePairData(TrainingData):

@@ -12,8 +12,6 @@ from facestab.types import VideoInfo
 from facestab.video.excerpt import Excerpt, ExcerptSource
 from facestab.video.source import VideoSource, open_video, sequence_files
 
-SPLITS = ("train", "val", "test")
-
 
 @dataclass(frozen=True)
 class VideoItem:

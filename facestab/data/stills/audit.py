@@ -10,10 +10,11 @@ import numpy as np
 
 from facestab.data.images import ImageSet
 from facestab.data.parallel import each
-from facestab.data.stills.files import SPLITS, FileImages
+from facestab.data.stills.files import FileImages
 from facestab.data.stills.inspection import Inspection, Inspector
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet
+from facestab.types import SPLITS
 
 # so many examples of a problem are named
 _NAMED = 3

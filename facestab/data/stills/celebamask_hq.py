@@ -15,9 +15,10 @@ from PIL import Image
 from facestab.data.images import LabelledImage
 from facestab.data.parallel import run_all
 from facestab.data.stills.celeba_lists import split_of_originals
-from facestab.data.stills.files import SPLITS, FileImages, ImageFile, read_ids, read_mask, read_rgb
+from facestab.data.stills.files import FileImages, ImageFile, read_ids, read_mask, read_rgb
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet, class_lut
+from facestab.types import SPLITS
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,10 @@ from PIL import Image, UnidentifiedImageError
 from facestab.data.images import ImageSplit, LabelledImage
 from facestab.errors import FacestabError
 from facestab.labels import IGNORE_ID
+from facestab.types import SPLITS
 from facestab.video.frame_folder import open_image
 from facestab.video.picture import is_turned, to_rgb
 from facestab.video.source import IMAGE_SUFFIXES
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

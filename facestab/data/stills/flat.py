@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from facestab.data.stills.files import (
-    SPLITS,
     ImageFile,
     LabelMapImages,
     check_shares,
@@ -15,6 +14,7 @@ from facestab.data.stills.files import (
 )
 from facestab.errors import FacestabError
 from facestab.labels import IGNORE_ID, LabelSet
+from facestab.types import SPLITS
 
 KINDS = ("images", "labels")
 

@@ -4,9 +4,10 @@ import numpy as np
 
 from facestab.data.folder_name import folder_name
 from facestab.data.images import LabelledImage
-from facestab.data.stills.files import SPLITS, FileImages, ImageFile, read_grey, read_lines, read_rgb
+from facestab.data.stills.files import FileImages, ImageFile, read_grey, read_lines, read_rgb
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet, class_lut
+from facestab.types import SPLITS
 
 CLASSES = (
     *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "nose"),

@@ -1,9 +1,10 @@
 """LaPa: 22,176 faces in the wild with label maps (Liu et al., AAAI 2020)."""
 
-from facestab.data.stills.files import SPLITS, ImageFile, LabelMapImages, list_images
+from facestab.data.stills.files import ImageFile, LabelMapImages, list_images
 from facestab.data.stills.helen import CLASSES
 from facestab.errors import FacestabError
 from facestab.labels import LabelSet, class_lut
+from facestab.types import SPLITS
 
 
 class LaPa(LabelMapImages):
