@@ -25,8 +25,8 @@ _CALL_S = 60.0
 _WORD_S = 5.0
 # who has been interrupted like the others may end by itself
 _GRACE_S = 3.0
-# an error of the network may be seen before its cause
-_NEWS_S = 3.0
+# an error of the network may be seen before its cause, and long before on a machine with much to do
+_NEWS_S = 15.0
 # a machine that has lost its power says nothing: asked after 10 s of silence, given up after four questions
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 # one process may predict for days while another, whose videos were short, waits
@@ -122,19 +122,20 @@ class Peers:
 
     def _end(self, rank: int, word: bytes) -> None:
         self._is_one_gone.set()
-        # who failed has said why
-        if word == _FAILED:
-            self._is_over.wait(_GRACE_S)
-        if self._is_over.is_set():
-            return
         # when the first is gone, all others see it
-        if word == _LOST and self._rank <= 1:
+        if word == _LOST and self._rank <= 1 and not self._is_over.is_set():
             print(
                 f"facestab: error: process {rank + 1} of {self._size} has gone before its work was done (killed? out "
                 "of memory?), so the others end, too; start the same command again",
                 file=sys.stderr,
             )
+        # at once: whose exchange breaks now must learn that this is why
         self._tell(_FAILED)
+        # who failed has said why
+        if word == _FAILED:
+            self._is_over.wait(_GRACE_S)
+        if self._is_over.is_set():
+            return
         # without clean-up: the main thread may wait for ever, in an exchange that nobody answers
         os._exit(1)
 

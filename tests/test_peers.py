@@ -88,7 +88,7 @@ def test_a_process_that_fails_says_why_and_the_others_end_without_a_word(context
     codes, said = run(context, tmp_path, ["work", "fail", "exchange"])
     assert codes == [1, 1, 1]
     assert "its own reason" in said[1]
-    assert not any("facestab" in text or "Traceback" in text for text in said)
+    assert not any("facestab" in text or "Traceback" in text for text in said), said
 
 
 @pytest.mark.slow
