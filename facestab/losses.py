@@ -31,9 +31,13 @@ class TemporalLoss(nn.Module):
             `set_class_share`.
         anchor: weight of the cross-entropy of labelled images beside the pairs, >= 0: what the network knows of stills
             stays.
+        adjustment: from 0, where the network overstates rare classes as far as `balance` makes them heavier, to 1,
+            where the weights steer what it learns and not how often it answers a class: the loss sees
+            logits + adjustment * log(class weight), and what is predicted is free of it (after Menon et al., Long-tail
+            learning via logit adjustment, ICLR 2021).
 
     Raises:
-        ValueError: when w, strength, balance or anchor is outside its range.
+        ValueError: when w, strength, balance, anchor or adjustment is outside its range.
     """
 
     class_share_K: Tensor | None
@@ -46,18 +50,21 @@ class TemporalLoss(nn.Module):
         strength: float = 1.0,
         balance: float = 0.0,
         anchor: float = 0.0,
+        adjustment: float = 0.0,
     ) -> None:
         super().__init__()
         for name, value in (("w", w), ("strength", strength), ("anchor", anchor)):
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}: a finite number >= 0 is needed, got {value}")
-        if not 0 <= balance <= 1:
-            raise ValueError(f"balance: a number from 0 to 1 is needed, got {balance}")
+        for name, value in (("balance", balance), ("adjustment", adjustment)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}: a number from 0 to 1 is needed, got {value}")
         self.w = w
         self.consistency = consistency
         self.strength = strength
         self.balance = balance
         self.anchor = anchor
+        self.adjustment = adjustment
         # of the data, not of the network: not in checkpoints
         self.register_buffer("class_share_K", None, persistent=False)
         self.register_buffer("class_weight_K", None, persistent=False)
@@ -95,6 +102,7 @@ class TemporalLoss(nn.Module):
         Raises:
             ValueError: when class shares are needed and not set.
         """
+        output_1, output_2 = self._adjusted(output_1), self._adjusted(output_2)
         first, second = (
             self._cross_entropy(
                 output.logits_BKHW, pair.labels_BTHW[:, t], pair.runner_up_BTHW[:, t], pair.share_BTHW[:, t]
@@ -115,7 +123,17 @@ class TemporalLoss(nn.Module):
         Raises:
             ValueError: when class shares are needed and not set.
         """
-        return self._cross_entropy(logits_BKHW, images.labels_BHW, *images.soft)
+        return self._cross_entropy(self._shifted(logits_BKHW), images.labels_BHW, *images.soft)
+
+    def _adjusted(self, output: SegOutput) -> SegOutput:
+        return output._replace(logits_BKHW=self._shifted(output.logits_BKHW))
+
+    def _shifted(self, logits_BKHW: Tensor) -> Tensor:
+        weight_K = self.class_weight_K
+        if weight_K is None or not self.adjustment or len(weight_K) != logits_BKHW.shape[1]:
+            return logits_BKHW
+        shift_K = self.adjustment * weight_K.log()
+        return logits_BKHW + shift_K.to(logits_BKHW)[:, None, None]
 
     def _cross_entropy(
         self,
@@ -132,4 +150,5 @@ class TemporalLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """The weights, for print(module)."""
-        return f"w={self.w}, strength={self.strength}, balance={self.balance}, anchor={self.anchor}"
+        weights = f"w={self.w}, strength={self.strength}, balance={self.balance}, anchor={self.anchor}"
+        return f"{weights}, adjustment={self.adjustment}"

@@ -101,15 +101,16 @@ def test_exchanging_the_frames_exchanges_their_cross_entropies_and_keeps_the_los
 
 
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("name", ["w", "strength", "balance"])
+@pytest.mark.parametrize("name", ["w", "strength", "balance", "adjustment"])
 def test_a_weight_that_is_negative_or_not_finite_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}: .*got {value}"):
         patent(**{name: value})
 
 
-def test_a_balance_above_one_is_refused():
-    with pytest.raises(ValueError, match=r"balance: a number from 0 to 1 is needed, got 1.1"):
-        patent(balance=1.1)
+@pytest.mark.parametrize("name", ["balance", "adjustment"])
+def test_a_share_above_one_is_refused(name):
+    with pytest.raises(ValueError, match=rf"{name}: a number from 0 to 1 is needed, got 1.1"):
+        patent(**{name: 1.1})
 
 
 def test_a_weight_of_zero_leaves_the_consistency_alone():
@@ -151,6 +152,47 @@ def test_class_weights_reach_pairs_and_labelled_images_alike():
     torch.testing.assert_close(loss(*outputs, pair)["cross_entropy_1"], expected)
     torch.testing.assert_close(loss.labelled(logits, ImageBatch.hard(logits, labels)), expected)
     assert not torch.isclose(expected, functional.cross_entropy(logits, labels))
+
+
+def test_the_whole_loss_sees_adjusted_logits():
+    outputs, pair = make_outputs_and_pair()
+    counts = torch.tensor([700, 200, 90, 10])
+    plain, adjusted = (
+        TemporalLoss(0.5, Consistency("total_variation", "probabilities"), 2.0, balance=0.5, adjustment=adjustment)
+        for adjustment in (0.0, 0.4)
+    )
+    for loss in (plain, adjusted):
+        loss.set_class_share(counts)
+    shift = 0.4 * functional.class_weights(counts, 0.5).log()[:, None, None]
+    moved = [output._replace(logits_BKHW=output.logits_BKHW + shift) for output in outputs]
+    assert numbers(adjusted(*outputs, pair)) == pytest.approx(numbers(plain(*moved, pair)), rel=1e-5)
+    logits, labels = outputs[0].logits_BKHW, pair.labels_BTHW[:, 0]
+    torch.testing.assert_close(
+        adjusted.labelled(logits, ImageBatch.hard(logits, labels)),
+        plain.labelled(logits + shift, ImageBatch.hard(logits, labels)),
+    )
+    assert numbers(adjusted(*outputs, pair)) != pytest.approx(numbers(plain(*outputs, pair)), rel=1e-2)
+
+
+@pytest.mark.parametrize(("adjustment", "rare"), [(0.0, 0.5), (0.5, 0.25), (1.0, 0.1)])
+def test_an_adjusted_answer_is_as_often_a_rare_class_as_the_class_is_there(adjustment, rare):
+    """All that can be learned is how common the classes are; weighed alike they are equally likely."""
+    labels = torch.ones(1, 10, 10, dtype=torch.long)
+    labels[0, 0] = 0
+    loss = TemporalLoss(1.0, None, balance=1.0, adjustment=adjustment)
+    loss.set_class_share(torch.tensor([10, 90]))
+    logits = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logits], max_iter=50)
+
+    def closure():
+        optimizer.zero_grad()
+        maps = logits[None, :, None, None].expand(1, 2, 10, 10)
+        value = loss.labelled(maps, ImageBatch.hard(maps, labels))
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    assert logits.softmax(0)[0].item() == pytest.approx(rare, abs=1e-3)
 
 
 def test_without_balance_labelled_images_have_the_plain_cross_entropy():

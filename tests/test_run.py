@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from facestab.keys import is_known_key
+from facestab.nets.weights import load_tensors
 from facestab.record import read_record
 from facestab.video.label_video import read_labels
 from facestab.video.sink import VideoSink
@@ -119,6 +120,24 @@ def test_another_w_reuses_the_image_model_the_controls_the_labels_and_the_clips(
     assert "pseudo-labels: 3 of 3 videos are in" in printed
     assert len(list((home / "runs" / "image").glob("*/metrics.json"))) == 1
     assert before == {path: path.stat().st_mtime_ns for path in (home / "runs").glob("cache/**/*.mkv")}
+
+
+def test_the_result_and_its_control_lie_between_the_image_model_and_what_was_trained(home):
+    settings = ["temporal.finetuned_share=0.25", "controls=[continued,finetuned]", "smoother=none"]
+    printed = succeed("stage=temporal", "name=mixed", *TEMPORAL, *settings, "inference.write=[]", cwd=home)
+    # labelled images alone have nothing of it
+    assert "image model after further steps: " in printed
+    run = home / "runs" / "temporal" / "mixed"
+    (image,) = (home / "runs" / "image").glob("*/weights.safetensors")
+    start, _ = load_tensors(image)
+    control = (run / load_tensors(run / "weights.safetensors")[1].control_weights["finetuned"]).parent
+    for folder in (run, control):
+        mixed, _ = load_tensors(folder / "weights.safetensors")
+        trained, _ = load_tensors(folder / "checkpoints" / "last.ckpt")
+        weights = [name for name, tensor in mixed.items() if tensor.is_floating_point()]
+        assert max((trained[name] - start[name]).abs().max() for name in weights) > 1e-3
+        for name in weights:
+            torch.testing.assert_close(mixed[name], 0.75 * start[name] + 0.25 * trained[name])
 
 
 def test_a_finished_run_is_not_repeated_and_not_overwritten(home):

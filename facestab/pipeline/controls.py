@@ -15,6 +15,7 @@ from facestab.data.windows import windows_in
 from facestab.errors import SettingError
 from facestab.keys import CONTINUED, FINETUNED, IMAGE, ORACLE
 from facestab.nets.segnet import SegNet
+from facestab.nets.weight_mix import WeightMix
 from facestab.nets.weights import ModelCard, load_model, save_weights
 from facestab.peers import PEERS
 from facestab.pipeline.finetune import load_twice, make_pairs, make_stage, weight_average
@@ -95,11 +96,12 @@ def _configured(row: str, config: DictConfig) -> DictConfig:
 def _find_or_train(row: str, config: DictConfig, overrides: list[str], init: Path) -> Path:
     settings = {key: value for key, value in resolved(config).items() if key not in _OTHER}
     # what is left of the loss
-    settings["consistency"] = {key: settings["consistency"][key] for key in ("balance", "anchor")}
+    settings["consistency"] = {key: settings["consistency"][key] for key in ("balance", "adjustment", "anchor")}
     if row == CONTINUED:
         settings = {key: value for key, value in settings.items() if key not in _OF_PAIRS}
         steps = num_steps(config, load_twice(config, init)[0] if looks_itself(config) else None)
         settings["temporal"] = {**settings["temporal"], "pairs": steps, "batch": _images_per_step(config)}
+        del settings["temporal"]["finetuned_share"]
     digest = fingerprint({**settings, "stage": row})
 
     def train(folder: Path) -> None:
@@ -120,6 +122,8 @@ def _train(row: str, config: DictConfig, folder: Path, digest: str, overrides: l
         trainer = make_trainer(config, folder, loggers, callbacks, **length)
         log_settings(row, {"size": config.size, "seed": config.seed}, trainer, folder)
         trained = fit(trainer, stage, data, folder)
+    if row != CONTINUED:
+        WeightMix(config.temporal.finetuned_share)(net, image_net)
     if is_main_process():
         save_weights(weights_path(folder), net, card)
         record = {"stage": row, "fingerprint": digest, "init": card.image_weights, "seed": config.seed}

@@ -12,6 +12,7 @@ from facestab.callbacks.video_inference import VideoInference
 from facestab.data.videos import VideoSet
 from facestab.errors import SettingError
 from facestab.keys import CONTINUED, IMAGE, STABILIZED
+from facestab.nets.weight_mix import WeightMix
 from facestab.nets.weights import save_weights
 from facestab.pipeline.controls import check_controls, control_weights, load_controls
 from facestab.pipeline.finetune import check_motion, load_twice, make_pairs, make_stage, weight_average
@@ -45,6 +46,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
     check_motion(config)
     check_controls(config)
     loss = build(config.consistency)
+    mix = WeightMix(config.temporal.finetuned_share)
     weights = _weights(config, folder, overrides)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     image_net, net = load_twice(config, weights[IMAGE])
@@ -66,6 +68,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         trainer = make_trainer(config, folder, loggers, callbacks, max_epochs=config.temporal.max_epochs)
         log_settings("temporal", settings, trainer, folder)
         trained = fit(trainer, stage, data, folder)
+        mix(stage.net, image_net)
         log.info("temporal stage: %d epochs, L = %.4f; predicting", trained.epochs, trained.metrics["train/loss"])
         inference.run(trainer, stage, videos.split(config.split))
         origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(weights[IMAGE], folder)}
