@@ -9,8 +9,9 @@ from facestab.errors import SettingError
 class WeightMix:
     """Pulls fine-tuned weights back towards those that they came from, on the straight line between both.
 
-    Most of what fine-tuning gains on the new pictures is there well before the end of that line, and most of what it
-    loses on the old ones is lost at the end (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, eq. 1).
+    Most of what fine-tuning gains on the new pictures is there well before the end of that line, and most of what
+    it loses on the old ones is lost at the end (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022,
+    eq. 1).
     The network keeps its shape, so that a frame costs what it cost.
 
     Args:
