@@ -130,7 +130,8 @@ class TemporalLoss(nn.Module):
 
     def _shifted(self, logits_BKHW: Tensor) -> Tensor:
         weight_K = self.class_weight_K
-        if weight_K is None or not self.adjustment or len(weight_K) != logits_BKHW.shape[1]:
+        # the cross-entropy says what is wrong with weights that are missing or too few
+        if not self.adjustment or weight_K is None or len(weight_K) != logits_BKHW.shape[1]:
             return logits_BKHW
         shift_K = self.adjustment * weight_K.log()
         return logits_BKHW + shift_K.to(logits_BKHW)[:, None, None]

@@ -18,6 +18,8 @@ NUMBERS = (
     *(("image.max_epochs", 1, True), ("temporal.max_epochs", 1, True), ("recurrent.max_epochs", 1, True)),
     *(("image.optimizer.lr", 0, False), ("temporal.optimizer.lr", 0, False), ("recurrent.optimizer.lr", 0, False)),
     *(("data.batch_size", 1, True), ("temporal.pairs.batch_size", 1, True), ("recurrent.windows.batch_size", 1, True)),
+    *(("consistency.strength", 0, False), ("consistency.balance", 0, False), ("consistency.adjustment", 0, False)),
+    *(("consistency.anchor", 0, False), ("temporal.ramp", 0, False), ("temporal.finetuned_share", 0, False)),
     *(("trainer.accumulate_grad_batches", 1, True), ("inference.batch_size", 1, True), ("inference.overlap", 0, True)),
 )
 # numpy, torch and the sampler take no larger seed
