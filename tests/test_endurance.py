@@ -26,8 +26,9 @@ def test_many_videos_leave_no_open_files_no_threads_and_little_memory(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "200 clips of 8 frames: handles, first and last quarter" in done.stdout
     first, *_, last = json.loads(results.read_text())["videos"]["all"]["quarters"]
-    # one video is at work at any time, and a sample may meet it between two steps
-    assert last["handles"] <= first["handles"] + 4
-    assert last["threads"] <= first["threads"] + 4
+    # A quarter holds few samples here, and one may meet a video before its threads start or after they end. What is
+    # left behind by every video, or by every fifth, grows by more: there are over 90 videos between the two.
+    assert last["handles"] <= first["handles"] + 18
+    assert last["threads"] <= first["threads"] + 18
     # 130 videos more are 19 MB of frames and labels when they are kept, and 160 MB of probabilities
     assert last["own"] < first["own"] + 25e6
