@@ -6,6 +6,7 @@ from torch import Tensor
 
 from facestab.engines.base import Engine, Precision
 from facestab.engines.pieces import in_pieces, num_workers
+from facestab.engines.upload import Upload
 from facestab.nets.segnet import SegNet
 
 
@@ -24,10 +25,11 @@ class TorchKind:
         """See `EngineKind`."""
         # a compiled function beside the network: its own names of tensors would change
         forward = torch.compile(net.forward) if self.compile else net.forward
+        upload = Upload(device)
 
         @torch.inference_mode()
         def run(frames_NHWC: np.ndarray) -> Tensor:
-            images_NCHW = torch.from_numpy(frames_NHWC).to(device).permute(0, 3, 1, 2)
+            images_NCHW = upload(frames_NHWC).permute(0, 3, 1, 2)
             with precision():
                 logits: Tensor = forward(images_NCHW).logits_BKHW
             return logits.float()

@@ -1,36 +1,27 @@
 """One video through one or more networks, batch by batch."""
 
 import math
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from facestab.engines.base import Engine
 from facestab.keys import FIXED_CROP
-from facestab.nets.inference import frame_batches, resize_frames
+from facestab.nets.inference import resize_frames
 from facestab.overlap import ahead
-from facestab.video.crop import Region, Square, around, crop, paste
-from facestab.video.source import VideoSource
+from facestab.stages.clock import Mark, mark
+from facestab.stages.view import Video, VideoFramer, View, find_framing, look, views_of
+from facestab.video.crop import Region, Square
 
 # of all rows: probabilities at the region's size, 46 MB a million pixels with 11 classes, and a few copies on their way
 _PIXELS_PER_BATCH = 2**21
-
-
-class Video(Protocol):
-    """A video to predict."""
-
-    def open(self, backend: str = "auto") -> VideoSource:
-        """Its frames."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -53,22 +44,36 @@ class FramePrediction:
     region: Region | None = None
 
 
-class VideoFramer(Protocol):
-    """Says which squares of a video's frames the networks see."""
+class _Begun(NamedTuple):
+    """A batch that the device has been given.
 
-    compare_fixed: bool
+    Attributes:
+        runs: row name to logits, what the row sees, and the marks before and after.
+    """
 
-    def find(self, frames: Iterable[np.ndarray]) -> Sequence[Any]:
-        """What there is to be framed in every frame."""
-        ...
+    frames_NHWC: np.ndarray
+    runs: dict[str, tuple[Tensor, View, Mark, Mark]]
+    squares: list[list[Square]] | None
+    region: Region | None
 
-    def squares(self, found: Sequence[Any], fps: Fraction) -> list[list[Square]]:
-        """The squares of every frame; none where the whole frame is seen."""
-        ...
+    def end(self) -> FramePrediction:
+        """Wait for it."""
+        logits = {row: logits_NKHW for row, (logits_NKHW, _, _, _) in self.runs.items()}
+        seconds = {row: view.seconds + end.seconds_since(begin) for row, (_, view, begin, end) in self.runs.items()}
+        return FramePrediction(self.frames_NHWC, logits, seconds, self.squares, self.region)
 
-    def fixed(self, found: Sequence[Any], fps: Fraction) -> Square | None:
-        """One square for all frames."""
-        ...
+
+def _begin(
+    frames_NHWC: np.ndarray, runs: Mapping[str, tuple[Engine, View]], region: Region | None, device: torch.device
+) -> _Begun:
+    found = {}
+    for row, (engine, view) in runs.items():
+        begin = mark(device)
+        logits_NKHW = look(engine, view, region)
+        found[row] = logits_NKHW, view, begin, mark(device)
+    # a square that does not move comes last
+    squares = next(iter(runs.values()))[1].squares
+    return _Begun(frames_NHWC, found, squares, region)
 
 
 def first_frames(video: Video, size: int, count: int, backend: str = "auto") -> np.ndarray:
@@ -88,8 +93,9 @@ def stream_video(
     framer: VideoFramer | None = None,
     fixed_row: str | None = None,
     overlap: int = 0,
+    in_flight: int | None = None,
 ) -> Iterator[FramePrediction]:
-    """Predictions for every frame, in order; no more batches are held than overlap says.
+    """Predictions for every frame, in order; no more batches are held than overlap and in_flight say.
 
     Args:
         engines: row name to a network that is ready to run.
@@ -101,106 +107,23 @@ def stream_video(
         framer: finds squares in a first pass over the video; None: the networks see whole frames.
         fixed_row: with a framer that compares: the row whose network also sees one square that does not move.
         overlap: batches that may be read ahead by a thread of their own.
+        in_flight: batches that the device is given before the one ahead of them is handed out, so that it has work
+            while that one is measured and written; None: one for a GPU, none for a processor, which does both itself.
     """
-    framing = None if framer is None else _framing(framer, video, backend)
+    begun: deque[_Begun] = deque()
+    if in_flight is None:
+        in_flight = 1 if device.type == "cuda" else 0
+    framing = None if framer is None else find_framing(framer, video, backend)
     region = None if framing is None else framing.region
     if region is not None:
         batch_size = max(1, min(batch_size, _PIXELS_PER_BATCH // (math.prod(region.size) * len(engines))))
-    with closing(ahead(_views(video, framing, backend, batch_size, size), overlap)) as batches:
+    with closing(ahead(views_of(video, framing, backend, batch_size, size), overlap)) as batches:
         for frames_NHWC, moving, fixed in batches:
             runs = {row: (engine, moving) for row, engine in engines.items()}
             if fixed is not None and fixed_row is not None:
                 runs[FIXED_CROP] = engines[fixed_row], fixed
-            logits: dict[str, Tensor] = {}
-            seconds: dict[str, float] = {}
-            for row, (engine, view) in runs.items():
-                begin = _now(device)
-                logits[row] = _look(engine, view, region)
-                seconds[row] = view.seconds + _now(device) - begin
-            yield FramePrediction(frames_NHWC, logits, seconds, moving.squares, region)
-
-
-class _Framing(NamedTuple):
-    region: Region
-    squares: list[list[Square]]
-    fixed: Square | None
-    compare_fixed: bool
-
-
-def _framing(framer: VideoFramer, video: Video, backend: str) -> _Framing:
-    with video.open(backend) as source:
-        found, info = framer.find(source.frames()), source.info
-    fixed = framer.fixed(found, info.fps) if framer.compare_fixed else None
-    squares = framer.squares(found, info.fps)
-    region = around([*squares, *([[fixed]] if fixed is not None else [])], info.height, info.width)
-    return _Framing(region, squares, fixed, framer.compare_fixed)
-
-
-class _View(NamedTuple):
-    """What a network sees of N frames: squares of them, and whole frames where there are none.
-
-    Attributes:
-        squares: of every frame; None when all are seen whole.
-        crops_MSSC: every square, in the order of the frames.
-        frames_NHWC: those that are seen whole.
-        seconds: the time that it took.
-    """
-
-    squares: list[list[Square]] | None
-    crops_MSSC: np.ndarray | None
-    frames_NHWC: np.ndarray | None
-    seconds: float
-
-
-def _views(
-    video: Video, framing: _Framing | None, backend: str, batch_size: int, size: int
-) -> Iterator[tuple[np.ndarray, _View, _View | None]]:
-    """Batches of frames, what the rows see of them, and what they see where the square does not move, if one is."""
-    with video.open(backend) as source:
-        start = 0
-        for frames_NHWC in frame_batches(source.frames(), batch_size):
-            moving = None if framing is None else framing.squares[start : start + len(frames_NHWC)]
-            fixed = None
-            if framing is not None and framing.compare_fixed:
-                held = [] if framing.fixed is None else [framing.fixed]
-                fixed = _view(frames_NHWC, [held] * len(frames_NHWC), size)
-            yield frames_NHWC, _view(frames_NHWC, moving, size), fixed
-            start += len(frames_NHWC)
-
-
-def _view(frames_NHWC: np.ndarray, squares: list[list[Square]] | None, size: int) -> _View:
-    begin = time.perf_counter()
-    crops = [crop(frame, one, size) for frame, own in zip(frames_NHWC, squares or [], strict=False) for one in own]
-    whole = frames_NHWC if squares is None else frames_NHWC[[not own for own in squares]]
-    seen = resize_frames(whole, size) if len(whole) else None
-    return _View(squares, np.stack(crops) if crops else None, seen, time.perf_counter() - begin)
-
-
-def _look(engine: Engine, view: _View, region: Region | None) -> Tensor:
-    """Logits of frames: as the network sees them whole, or those of squares laid back into the region."""
-    whole_NKHW = None if view.frames_NHWC is None else engine(view.frames_NHWC)
-    if view.squares is None or region is None:
-        assert whole_NKHW is not None
-        return whole_NKHW
-    logits_MKSS = None if view.crops_MSSC is None else engine(view.crops_MSSC)
-    if whole_NKHW is not None:
-        # then the region is the whole frame
-        whole_NKHW = F.interpolate(whole_NKHW.log_softmax(1), region.size, mode="bilinear", align_corners=False)
-    frames, num_crops, num_whole = [], 0, 0
-    for own in view.squares:
-        if own:
-            assert logits_MKSS is not None
-            mine_MKSS = logits_MKSS[num_crops : num_crops + len(own)]
-            frames.append(paste(mine_MKSS, [region.moved(square) for square in own], *region.size))
-            num_crops += len(own)
-        else:
-            assert whole_NKHW is not None
-            frames.append(whole_NKHW[num_whole])
-            num_whole += 1
-    return torch.stack(frames)
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
+            begun.append(_begin(frames_NHWC, runs, region, device))
+            if len(begun) > in_flight:
+                yield begun.popleft().end()
+    while begun:
+        yield begun.popleft().end()

@@ -14,7 +14,8 @@ from facestab.keys import IMAGE
 from facestab.metrics.scores import SegmentationScores
 from facestab.nets.segnet import SegNet
 from facestab.nets.weights import CARD_KEY, ModelCard
-from facestab.stages.prediction import FramePrediction, Video, VideoFramer, first_frames, stream_video
+from facestab.stages.prediction import FramePrediction, first_frames, stream_video
+from facestab.stages.view import Video, VideoFramer
 from facestab.types import ImageBatch
 
 

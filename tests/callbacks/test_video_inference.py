@@ -20,7 +20,7 @@ from facestab.errors import SettingError, VideoError
 from facestab.evaluation.files import FileChoice
 from facestab.evaluation.video import EvaluationPlan
 from facestab.nets.weights import ModelCard
-from facestab.stages import prediction
+from facestab.stages import view
 from facestab.stages.image import ImageStage
 from facestab.stages.prediction import first_frames, stream_video
 from facestab.video.crop import Region, Square
@@ -212,7 +212,7 @@ def test_a_region_changes_what_is_computed_and_not_what_comes_out(stage, items, 
     found = {}
     for name in ("region", "whole"):
         if name == "whole":
-            monkeypatch.setattr(prediction, "around", lambda squares, height, width: Region(0, 0, width, height))
+            monkeypatch.setattr(view, "around", lambda squares, height, width: Region(0, 0, width, height))
         callback = predict(stage, items, tmp_path / name, face11, framer=InSquares())
         found[name] = (
             [result.rows for result in callback.results],
