@@ -62,10 +62,7 @@ class FrameWindows(Dataset[FrameWindowBatch]):
         self.train = train
         self.window = window
         self.stride = stride
-        if not self.ends or self.ends[-1] == 0:
-            raise FacestabError(
-                f"the video set has no {window} adjacent frames; give longer videos, or ask for shorter windows"
-            )
+        check_lengths(items, window)
 
     def __len__(self) -> int:
         return self.ends[-1]
@@ -105,6 +102,18 @@ def check_windows(window: int, stride: int) -> None:
         raise ValueError(f"window: at least 2 frames are needed, got {window}")
     if stride < 1:
         raise ValueError(f"stride: at least 1 frame is needed, got {stride}")
+
+
+def check_lengths(items: Sequence[VideoItem], window: int) -> None:
+    """Refuse videos none of whose shots is as long as a window.
+
+    Raises:
+        FacestabError: when that is so.
+    """
+    if not any(stop - start >= window for item in items for start, stop in item.shots):
+        raise FacestabError(
+            f"the video set has no {window} adjacent frames; give longer videos, or ask for shorter windows"
+        )
 
 
 class FrameWindowData(TrainingData):

@@ -13,6 +13,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from facestab.build import build, resolved, targets
 from facestab.data.flow_store import FlowStore
 from facestab.data.frame_store import FrameStore
+from facestab.data.videos import VideoSet, training_videos
+from facestab.data.windows import check_lengths
 from facestab.errors import SettingError, WeightsError
 from facestab.keys import IMAGE
 from facestab.labels import LabelSet
@@ -83,6 +85,28 @@ def check_motion(config: DictConfig) -> None:
     """
     if build(config.pair_flow) is None and (config.consistency.consistency or {}).get("warp"):
         raise SettingError("consistency.consistency.warp needs motion; add flow@pair_flow=farneback, or dis, or raft")
+
+
+def check_videos(config: DictConfig, recurrent_window: int | None) -> None:
+    """Look at all videos that training and prediction will ask for, before hours go into the image model.
+
+    Args:
+        config: of stage=temporal; its settings of pairs have been checked.
+        recurrent_window: adjacent frames that a recurrent baseline learns from; None: there is none.
+
+    Raises:
+        FacestabError: when a split has no video that can be used, or none that is long enough.
+    """
+    videos: VideoSet = build(config.video)
+    videos.prepare()
+    pairs = config.temporal.pairs
+    validation = videos.split("val")
+    for items in (training_videos(videos, pairs.splits), validation):
+        check_lengths(items, min(pairs.gaps) + 1)
+    if recurrent_window is not None:
+        for items in (videos.split("train"), validation):
+            check_lengths(items, recurrent_window)
+    videos.split(config.split)
 
 
 def make_pairs(config: DictConfig, image_net: SegNet) -> Any:

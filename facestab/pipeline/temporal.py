@@ -15,7 +15,7 @@ from facestab.keys import CONTINUED, IMAGE, STABILIZED
 from facestab.nets.weight_mix import WeightMix
 from facestab.nets.weights import save_weights
 from facestab.pipeline.controls import check_controls, control_weights, load_controls
-from facestab.pipeline.finetune import check_motion, load_twice, make_pairs, make_stage, weight_average
+from facestab.pipeline.finetune import check_motion, check_videos, load_twice, make_pairs, make_stage, weight_average
 from facestab.pipeline.folder import NO_PART, fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.framing import make_framer, make_videos
 from facestab.pipeline.image import image_weights, portable_net
@@ -91,6 +91,7 @@ def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str
     untrained = build(portable_net(config))
     make_pairs(config, untrained)
     make_stage(config, untrained, folder, None, {}, {IMAGE: folder})
+    check_videos(config, config.recurrent.windows.window if wants_recurrent(config) else None)
     init = image_weights(config, overrides)
     load_twice(config, init)
     weights = {IMAGE: init}

@@ -14,6 +14,7 @@ from facestab.video.label_video import LabelVideo
 from facestab.video.source import open_video
 from tests.bad_input import videos as made
 from tests.bad_input.command import refuses
+from tests.tiny import IMAGE
 from tests.video.barcode import numbers_of, write_clip
 
 pytestmark = pytest.mark.slow
@@ -102,6 +103,34 @@ def test_one_video_that_cannot_be_read_ends_the_command(command, tmp_path, weigh
     ended = command(*QUICK, f"ckpt={weights}", f"video.source={name}")
     assert says(ended.error, line(name, name, message))
     refuses(ended, tmp_path, ended.error)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["video.source=missing"], "missing: no such file or folder; check the path"),
+        (["video.source=no_video"], f"no_video{os.sep}a.mp4: {TEXT}"),
+        (
+            ["video.source=short", "temporal.pairs.gaps=[4]"],
+            "the video set has no 5 adjacent frames; give longer videos, or ask for shorter windows",
+        ),
+        (
+            ["video.source=short", "smoother=all"],
+            "the video set has no 8 adjacent frames; give longer videos, or ask for shorter windows",
+        ),
+    ],
+)
+def test_videos_that_cannot_be_learned_from_are_refused_before_an_image_model_is_trained(
+    command, tmp_path, words, message
+):
+    (tmp_path / "short").mkdir()
+    for number in range(3):
+        write_clip(tmp_path / "short" / f"{number}.mp4", 4)
+    (tmp_path / "no_video").mkdir()
+    (tmp_path / "no_video" / "a.mp4").write_text("no video")
+    ended = command("stage=temporal", *IMAGE, "video=folder", *words)
+    refuses(ended, tmp_path, message)
+    assert not (tmp_path / "runs" / "image").exists()
 
 
 def test_among_others_it_is_left_out_named_and_counted(command, tmp_path, weights, caplog):
