@@ -15,12 +15,14 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from facestab.data.synthetic import identity_seed, labelled_image
+from facestab.nets.weights import ModelCard, save_weights
 from facestab.record import read_record
 from facestab.video.label_video import read_labels
 from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
 from tests.clips import carphone
-from tests.tiny import IMAGE, STABILIZED_ROWS, TEMPORAL, TEMPORAL_ROWS, facestab, succeed
+from tests.tiny import IMAGE, NET, STABILIZED_ROWS, TEMPORAL, TEMPORAL_ROWS, facestab, succeed, tiny_net
+from tests.video.barcode import write_clip
 
 pytestmark = pytest.mark.slow
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -164,6 +166,23 @@ def test_a_face_data_set_and_a_list_of_clips_with_small_faces_go_all_the_way(tmp
         assert written.info.num_frames == len(frames) == 24
         assert (written.info.height, written.info.width) == (144, 176)
     assert all(len(frame["squares"]) == 1 and 40 < frame["squares"][0]["side"] < 144 for frame in frames)
+
+
+def test_own_clips_are_all_learned_from_and_all_predicted(tmp_path, face11):
+    save_weights(tmp_path / "net.safetensors", tiny_net(), ModelCard("image", NET, face11.to_dict(), 48))
+    (tmp_path / "clips").mkdir()
+    for name, num_frames in (("a", 4), ("b", 5), ("c", 6)):
+        write_clip(tmp_path / "clips" / f"{name}.mp4", num_frames)
+    own = ["experiment=own_clips", "video.source=clips", "init=net.safetensors", "controls=[]", "smoother=none"]
+    small = [word for word in TEMPORAL if not word.startswith(("video.", "recurrent."))]
+    printed = succeed("name=own", *own, *small, cwd=tmp_path)
+    assert "pseudo-labels: 0 of 3 videos" in printed
+    record = read_record(tmp_path / "runs" / "temporal" / "own")
+    assert list(record["inputs"]) == ["a", "b", "c"]
+    with (tmp_path / "runs" / "temporal" / "own" / "metrics.csv").open() as stream:
+        steps = [int(row["step"]) for row in csv.DictReader(stream) if row["step"]]
+    # 3, 4 and 5 pairs, in batches of 4
+    assert max(steps) == 2
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

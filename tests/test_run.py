@@ -270,7 +270,7 @@ def test_the_report_prints_the_table_and_writes_the_page(home):
 MISTAKES = [
     (["stage=temporal", "net=tiny", "init=WEIGHTS", "teacher=missing.ckpt"], "missing.ckpt: no such checkpoint"),
     (["stage=temporal", "controls=[finetune]"], "controls: 'finetune' is none of continued, finetuned, oracle"),
-    (["stage=temporal", "split=all"], "split: test or val is needed, got 'all'"),
+    (["stage=temporal", "split=train"], "split: one of test, val, all is needed, got 'train'"),
     (["stage=temporal", "consistency=softmax_l1_warped"], "needs motion; add flow@pair_flow=farneback"),
     (["stage=temporal", "consistency.balance=2"], "balance: a number from 0 to 1 is needed, got 2"),
     (

@@ -72,7 +72,7 @@ class VideoSet(Protocol):
         ...
 
     def split(self, name: str) -> list[VideoItem]:
-        """The videos of one split."""
+        """The videos of one split, or those of "all"."""
         ...
 
 

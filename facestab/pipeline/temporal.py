@@ -27,6 +27,7 @@ from facestab.pipeline.videos import finish, log_videos, make_journal, make_plan
 
 log = logging.getLogger(__name__)
 SETTINGS = ("w", "threshold", "size", "seed")
+SPLITS = ("test", "val", "all")
 
 
 def temporal_fingerprint(config: DictConfig) -> str:
@@ -36,13 +37,13 @@ def temporal_fingerprint(config: DictConfig) -> str:
 
 
 def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None:
-    """Fine-tune, predict the test videos, write the record; or say that the folder has all that already."""
+    """Fine-tune, predict the videos of `split`, write the record; or say that the folder has all that already."""
     digest = temporal_fingerprint(config)
     if is_finished(folder, digest):
         log.info("%s is finished already", folder)
         return
-    if config.split not in ("test", "val"):
-        raise SettingError(f"split: test or val is needed, got {config.split!r}")
+    if config.split not in SPLITS:
+        raise SettingError(f"split: one of {', '.join(SPLITS)} is needed, got {config.split!r}")
     check_motion(config)
     check_controls(config)
     loss = build(config.consistency)
@@ -72,7 +73,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         log.info("temporal stage: %d epochs, L = %.4f; predicting", trained.epochs, trained.metrics["train/loss"])
         inference.run(trainer, stage, videos.split(config.split))
         origin = {"stage": "temporal", "fingerprint": digest, "init": os.path.relpath(weights[IMAGE], folder)}
-        stills = score_stills(trainer, stage, build(config.data), config.split)
+        stills = score_stills(trainer, stage, build(config.data), "val" if config.split == "val" else "test")
         outcome = {"epochs": config.temporal.max_epochs, "training": trained.metrics}
         skipped = {**data.videos.skipped, **data.store.skipped, **videos.skipped, **inference.skipped}
         outcome |= {"skipped": skipped} if skipped else {}
@@ -91,6 +92,8 @@ def _weights(config: DictConfig, folder: Path, overrides: list[str]) -> dict[str
     untrained = build(portable_net(config))
     make_pairs(config, untrained)
     make_stage(config, untrained, folder, None, {}, {IMAGE: folder})
+    if config.init != "auto":
+        load_twice(config, Path(config.init))
     check_videos(config, config.recurrent.windows.window if wants_recurrent(config) else None)
     init = image_weights(config, overrides)
     load_twice(config, init)

@@ -147,8 +147,9 @@ class SyntheticVideos:
         return clip.num_frames
 
     def split(self, name: str) -> list[VideoItem]:
-        """The clips of "train", "val" or "test"."""
-        return [self._item(name, index) for index in range(self.numbers[name])]
+        """The clips of "train", "val", "test" or "all"."""
+        names = list(self.numbers) if name == "all" else [name]
+        return [self._item(split, index) for split in names for index in range(self.numbers[split])]
 
     def _item(self, split: str, index: int) -> VideoItem:
         frames, labels = self._paths(split, index)
