@@ -180,7 +180,7 @@ def test_own_clips_are_all_learned_from_and_all_predicted(tmp_path, face11):
     record = read_record(tmp_path / "runs" / "temporal" / "own")
     assert list(record["inputs"]) == ["a", "b", "c"]
     with (tmp_path / "runs" / "temporal" / "own" / "metrics.csv").open() as stream:
-        steps = [int(row["step"]) for row in csv.DictReader(stream) if row["step"]]
+        steps = [int(row["step"]) for row in csv.DictReader(stream) if row["train/loss"]]
     # 3, 4 and 5 pairs, in batches of 4
     assert max(steps) == 2
 
