@@ -28,6 +28,13 @@ def test_every_preset_composes(compose_config, path):
     assert resolved(compose_config(f"experiment={path.stem}", *given))["stage"] == "temporal"
 
 
+def test_own_clips_leave_the_choice_of_a_loss_to_the_user(compose_config):
+    own = ["experiment=own_clips", "video.source=x"]
+    assert compose_config(*own).consistency.strength == 25
+    chosen = compose_config(*own, "consistency=feature_l1").consistency
+    assert chosen == compose_config("stage=temporal", "consistency=feature_l1").consistency
+
+
 def test_w_and_threshold_reach_the_parts_that_use_them(compose_config):
     config = compose_config("stage=temporal", "w=0.25", "threshold=0.3")
     assert config.consistency.w == 0.25
