@@ -108,11 +108,11 @@ def stream_video(
         fixed_row: with a framer that compares: the row whose network also sees one square that does not move.
         overlap: batches that may be read ahead by a thread of their own.
         in_flight: batches that the device is given before the one ahead of them is handed out, so that it has work
-            while that one is measured and written; None: one for a GPU, none for a processor, which does both itself.
+            while that one is measured and written; None: one for a GPU where things overlap, else none.
     """
     begun: deque[_Begun] = deque()
     if in_flight is None:
-        in_flight = 1 if device.type == "cuda" else 0
+        in_flight = int(device.type == "cuda" and overlap > 0)
     framing = None if framer is None else find_framing(framer, video, backend)
     region = None if framing is None else framing.region
     if region is not None:
