@@ -2,7 +2,7 @@
 
 Usage, in the checkout: python experiments/bench/prediction.py [--rounds 3] [--output results.json]
 
-An H.264 clip of 96 frames of 256 x 256 goes through `unet_resnet18`, trained for some steps on the clip's own labels:
+An H.264 clip of 128 frames of 256 x 256 goes through `unet_resnet18`, trained for some steps on the clip's own labels:
 forward passes alone over frames in memory (with torch as the engine makes them, which looks at pieces of a batch at the
 same time, and batch by batch as a whole), prediction from the file to labels.mkv, overlay.mp4 and flow-free metrics,
 labelling from the file to the label store, and a plain script as one would write it with segmentation_models_pytorch
@@ -38,7 +38,7 @@ from facestab.stages.image import ImageStage
 from facestab.video.sink import VideoSink
 from facestab.video.source import open_video
 
-SIZE, NUM_FRAMES, BATCH, TRAINING_STEPS = 256, 96, 8, 40
+SIZE, NUM_FRAMES, BATCH, TRAINING_STEPS = 256, 128, 8, 40
 AGREEMENT = 0.999
 CPU = torch.device("cpu")
 PREDICT = ["stage=predict", "ckpt=x", "video.source=x"]
@@ -259,7 +259,7 @@ def main() -> None:
         for engine, overrides in ENGINES.items():
             kind = build(configuration(*PREDICT, f"paths.cache={root}", *overrides).engine)
             engines[engine] = kind.make(net, frames_THWC[:BATCH], CPU, nullcontext)
-        agreement, quick = agreements(engines, short_THWC), once(engines, frames_THWC)
+        agreement, quick = agreements(engines, frames_THWC), once(engines, frames_THWC)
         best = min((name for name in ENGINES if agreement[name] >= AGREEMENT), key=lambda name: quick[name])
         rounds = take_turns(make_works(net, plain, card, engines, best, root, clips), chosen.rounds, warm=True)
     report(rounds, quick, agreement, best, chosen.output)

@@ -2,7 +2,7 @@
 
 Usage, in the checkout: python experiments/bench/training.py [--rounds 3] [--output results.json]
 
-8 steps of the image stage and of the temporal stage with `unet_resnet18` at 256 x 256, as `stage=image` and
+12 steps of the image stage and of the temporal stage with `unet_resnet18` at 256 x 256, as `stage=image` and
 `stage=temporal` run them, from loader processes, files and the label store, against a loop written by hand over batches
 that are in memory: the same network, loss, optimizer, batch size and precision, and nothing else.
 """
@@ -28,7 +28,7 @@ from facestab.pipeline.finetune import make_pairs, make_stage, weight_average
 from facestab.stages.image import ImageStage
 from facestab.stages.temporal import TemporalStage
 
-STEPS = 8
+STEPS = 12
 SETTINGS = [
     *(
         "net=unet_resnet18",
