@@ -1,7 +1,8 @@
-"""A run's network, and networks between it and its image model, on validation clips and stills.
+"""A run's network, networks between it and its image model, and others, on the run's validation clips and stills.
 
-`python experiments/method/between.py RUN SHARE...` prints for each share of the fine-tuned weights the excess ABA and
-the mIoU of the clips, the mIoU of the clean stills, and how much of each class is found there (1: as much as there is).
+`python experiments/method/between.py RUN SHARE... WEIGHTS...` prints for each share of the fine-tuned weights, and for
+each weights file, the excess ABA and the mIoU of the clips, the mIoU of the clean stills, and how much of each class is
+found there (1: as much as there is).
 """
 
 import copy
@@ -67,7 +68,7 @@ def on_stills(net: SegNet, stills: list[ImageBatch], labels: LabelSet) -> str:
 
 def main() -> None:
     """Measure and print."""
-    run, shares = Path(sys.argv[1]), [float(word) for word in sys.argv[2:]]
+    run = Path(sys.argv[1])
     config = OmegaConf.load(run / "config.yaml")
     assert isinstance(config, DictConfig)
     record = read_record(run)
@@ -76,10 +77,13 @@ def main() -> None:
     trained, _ = load_model(run / "weights.safetensors")
     clips, stills = clips_of(config), list(build(config.data).val_dataloader())
     labels = card.label_set
-    for share in shares:
-        net = copy.deepcopy(trained).eval()
-        WeightMix(share)(net, start)
-        print(f"share {share}: {on_clips(net, clips, len(labels.names))}, {on_stills(net, stills, labels)}", flush=True)
+    for word in sys.argv[2:]:
+        if Path(word).exists():
+            net = load_model(Path(word))[0].eval()
+        else:
+            net = copy.deepcopy(trained).eval()
+            WeightMix(float(word))(net, start)
+        print(f"{word}: {on_clips(net, clips, len(labels.names))}, {on_stills(net, stills, labels)}", flush=True)
 
 
 if __name__ == "__main__":
