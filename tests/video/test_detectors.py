@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from skimage import data
+from skimage.feature import Cascade
 
 from facestab.errors import FacestabError
 from facestab.video.detectors.box_file import BoxFile
@@ -23,6 +24,21 @@ def test_the_cascade_finds_a_portrait_at_any_size(size):
     assert abs(centre[0] - 222) < 15
     assert abs(centre[1] - 122) < 25
     assert 80 < (face.right - face.left) / size * 512 < 170
+
+
+def test_one_search_finds_what_the_cascade_itself_calls_certain_and_every_hit_beside_it():
+    frame = data.astronaut()
+    faces = LbpDetector()(frame, 0)
+    seen = cv2.GaussianBlur(cv2.resize(frame, (480, 480), interpolation=cv2.INTER_AREA), (0, 0), 1.0)
+    cascade = Cascade(data.lbp_frontal_face_cascade_filename())
+    size = {"scale_factor": 1.1, "step_ratio": 1, "min_size": (48, 48), "max_size": (480, 480)}
+    for score, hits, apart in ((1.0, 4, 3), (None, 1, 16)):
+        boxes = cascade.detect_multi_scale(img=seen, min_neighbor_number=hits, **size)
+        expected = [[512 / 480 * value for value in (box["c"], box["r"], box["c"] + box["width"])] for box in boxes]
+        found = [[face.left, face.top, face.right] for face in faces if score in (None, face.score)]
+        assert len(found) == len(expected) > 0
+        # both bring hits together in their own way
+        np.testing.assert_allclose(sorted(found), sorted(expected), atol=apart)
 
 
 def test_the_cascade_finds_a_small_talking_head_in_most_frames():

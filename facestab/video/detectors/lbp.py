@@ -1,5 +1,6 @@
 """scikit-image's cascade of local binary patterns: needs no download, sees frontal faces only."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,9 +14,12 @@ from facestab.video.faces import Face
 # the cascade was trained on faces of 24 pixels; frames are brought to a size in which small faces have that and large
 # ones take no seconds
 _SHORTER_SIDES_PX = (256, 480)
-# places that the cascade must hit beside one another, and how certain that makes a face: one that moves is often hit
-# once only, and so is much that is no face
-_CERTAINTY = {4: 1.0, 1: 0.25}
+# as many hits beside one another make a face a certain one; one that moves is often hit once only, and so is much that
+# is no face
+_CERTAIN_HITS = 4
+_CERTAIN, _UNCERTAIN = 1.0, 0.25
+# how far hits of one face lie apart, as a share of their side
+_APART = 0.3
 
 
 @cache
@@ -56,18 +60,29 @@ class LbpDetector:
         seen_HWC = cv2.GaussianBlur(seen_HWC, (0, 0), 1.0)
         least = max(24, round(self.smallest * min(seen_HWC.shape[:2])))
         most = min(seen_HWC.shape[:2])
+        # above 1, nothing is brought together: every hit is wanted, certain or not, from one search
+        hits = _cascade().detect_multi_scale(
+            img=seen_HWC,
+            scale_factor=1.1,
+            step_ratio=1,
+            min_size=(least, least),
+            max_size=(most, most),
+            min_neighbor_number=1,
+            intersection_score_threshold=1.1,
+        )
         x, y = seen_HWC.shape[1] / width, seen_HWC.shape[0] / height
-        found = []
-        for neighbours, score in _CERTAINTY.items():
-            boxes = _cascade().detect_multi_scale(
-                img=seen_HWC,
-                scale_factor=1.1,
-                step_ratio=1,
-                min_size=(least, least),
-                max_size=(most, most),
-                min_neighbor_number=neighbours,
-            )
-            for box in boxes:
-                right, bottom = box["c"] + box["width"], box["r"] + box["height"]
-                found.append(Face(box["c"] / x, box["r"] / y, right / x, bottom / y, score))
-        return found
+        return [
+            Face(left / x, top / y, (left + side) / x, (top + side) / y, score)
+            for left, top, side, score in _group(hits)
+        ]
+
+
+def _group(hits: Sequence[Mapping[str, int]]) -> list[tuple[int, int, int, float]]:
+    """Left, top, side and certainty of the faces that are hit."""
+    # groups of one are dropped, so that every hit is given twice
+    boxes = [(hit["c"], hit["r"], hit["width"], hit["width"]) for hit in hits for _ in range(2)]
+    grouped, doubled = cv2.groupRectangles(boxes, 1, _APART)
+    found = []
+    for (left, top, side, _), count in zip(grouped, doubled, strict=True):
+        found.append((int(left), int(top), int(side), _CERTAIN if count >= 2 * _CERTAIN_HITS else _UNCERTAIN))
+    return found
