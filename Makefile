@@ -38,13 +38,13 @@ test-oldest: ## the quick tests with the oldest versions of all dependencies, in
 audit: env ## known weaknesses of the packages that are installed; exit code 3 and NOT AUDITED where nobody can tell
 	$(BIN)/python .ci/audit.py
 
-bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: eight minutes
+bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: six minutes
 	$(BIN)/python experiments/bench/prediction.py
 	$(BIN)/python experiments/bench/training.py
-	$(BIN)/python experiments/bench/spent.py
 	$(BIN)/python experiments/bench/figure.py
 
 bench-full: bench ## and what measuring, smoothing, large videos and the label store cost, and how still a crop is
+	$(BIN)/python experiments/bench/spent.py
 	$(BIN)/python experiments/bench/beside.py
 	$(BIN)/python experiments/bench/metrics.py
 	$(BIN)/python experiments/bench/label_store.py

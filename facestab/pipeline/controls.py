@@ -24,6 +24,7 @@ from facestab.pipeline.framing import looks_itself, make_videos
 from facestab.pipeline.image import build_optional, portable_net
 from facestab.pipeline.resume import checkpoints, fit
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, weights_path
+from facestab.pipeline.training_net import prepare_training_net
 from facestab.stages.image import ImageStage
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ _OTHER = (
     "recurrent",
     "controls",
     "engine",
+    "compile",
+    "gradient_checkpointing",
     "split",
 )
 # what the labelled images alone have nothing of
@@ -143,7 +146,7 @@ def _finetuned(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet,
 def _continued(config: DictConfig, folder: Path, image_net: SegNet, net: SegNet, init: Path) -> _Parts:
     card = ModelCard("image", portable_net(config), build(config.labels).to_dict(), config.size)
     optimizer = build(config.temporal.optimizer)
-    stage = ImageStage(net, card, optimizer, build_optional(config.temporal.scheduler))
+    stage = ImageStage(prepare_training_net(config, net), card, optimizer, build_optional(config.temporal.scheduler))
     data = build(config.data, batch_size=_images_per_step(config))
     stage.total_steps = num_steps(config, image_net)
     return stage, card, data, {"max_epochs": -1}

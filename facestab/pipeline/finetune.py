@@ -22,6 +22,7 @@ from facestab.nets.segnet import SegNet
 from facestab.nets.weights import ModelCard, load_into, load_model, load_tensors
 from facestab.pipeline.framing import make_videos
 from facestab.pipeline.image import build_optional, portable_net
+from facestab.pipeline.training_net import prepare_training_net
 from facestab.stages.temporal import TemporalStage
 
 
@@ -64,7 +65,7 @@ def make_stage(
     image, others = places[IMAGE], {row: place for row, place in places.items() if row != IMAGE}
     card = ModelCard("temporal", portable_net(config), labels.to_dict(), config.size, image, others)
     return TemporalStage(
-        net,
+        prepare_training_net(config, net),
         card,
         build(config.temporal.optimizer),
         build_optional(config.temporal.scheduler),

@@ -37,7 +37,7 @@ PRODUCTS = (
 # settings that change where, how fast and in which colours, not what
 INCIDENTAL = {"num_workers", "root", "cache", "backend", "accelerator", "strategy", "enable_progress_bar", "palette"}
 # groups and settings that have no part in any result
-NO_PART = ("name", "paths", "logger", "resume")
+NO_PART = ("name", "paths", "logger", "resume", "compile", "gradient_checkpointing")
 # raised when the same configuration gives another result than before
 RECIPE = 1
 

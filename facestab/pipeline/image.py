@@ -15,6 +15,7 @@ from facestab.peers import PEERS
 from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_finished, is_main_process, open_run
 from facestab.pipeline.resume import checkpoints, fit
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, weights_path
+from facestab.pipeline.training_net import check_training_net, prepare_training_net
 from facestab.stages.image import ImageStage
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,9 @@ def run_image(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     if is_finished(folder, digest):
         log.info("%s is finished already", folder)
         return
+    check_training_net(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    net = build(config.net)
+    net = prepare_training_net(config, build(config.net))
     card = ModelCard("image", portable_net(config), build(config.labels).to_dict(), config.size)
     stage = ImageStage(net, card, build(config.image.optimizer), build_optional(config.image.scheduler))
     data = build(config.data)

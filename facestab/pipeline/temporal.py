@@ -23,6 +23,7 @@ from facestab.pipeline.recurrent import RECURRENT, recurrent_weights
 from facestab.pipeline.resume import checkpoints, fit
 from facestab.pipeline.stills import score_stills
 from facestab.pipeline.trainer import log_settings, make_loggers, make_trainer, weights_path
+from facestab.pipeline.training_net import check_training_net
 from facestab.pipeline.videos import finish, log_videos, make_journal, make_plan, wants_recurrent
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def run_temporal(config: DictConfig, folder: Path, overrides: list[str]) -> None
         raise SettingError(f"split: one of {', '.join(SPLITS)} is needed, got {config.split!r}")
     check_motion(config)
     check_controls(config)
+    check_training_net(config)
     loss = build(config.consistency)
     mix = WeightMix(config.temporal.finetuned_share)
     weights = _weights(config, folder, overrides)

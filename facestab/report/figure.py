@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from facestab.errors import FacestabError
 from facestab.keys import TRUTH
 from facestab.report.runs import Run, read_curves
+from facestab.report.theme import AFTER, BEFORE, NEUTRAL
 from facestab.table import row_title
 from facestab.video.source import open_video
 
@@ -38,7 +39,7 @@ def draw_figure(run: Run, path: Path) -> Path:
         raise FacestabError(f"{folder / 'frames.csv'}: holds no {_ABA}; predict the video again")
     part = path.with_name(f"{path.stem}.part{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _draw(folder, curves, run.baseline).savefig(part, dpi=100)
+    _draw(folder, curves, run).savefig(part, dpi=100)
     return part.replace(path)
 
 
@@ -47,8 +48,8 @@ def _aba(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {row: columns[name] for name, (row, _, key) in names.items() if key == _ABA}
 
 
-def _draw(folder: Path, curves: dict[str, np.ndarray], baseline: str) -> Figure:
-    aba = np.nan_to_num(curves.get(baseline, next(iter(curves.values()))))
+def _draw(folder: Path, curves: dict[str, np.ndarray], run: Run) -> Figure:
+    aba = np.nan_to_num(curves.get(run.baseline, next(iter(curves.values()))))
     first = int(np.clip(np.argmax(aba) - NUM_STILLS // 2, 0, max(0, len(aba) - NUM_STILLS)))
     with open_video(folder / "compare.mp4") as source:
         stills = list(source.frames(first, min(first + NUM_STILLS, source.info.num_frames)))
@@ -61,12 +62,19 @@ def _draw(folder: Path, curves: dict[str, np.ndarray], baseline: str) -> Figure:
         axes.imshow(still)
         axes.set_ylabel(f"frame {first + i}")
         axes.set(xticks=[], yticks=[])
-    _draw_curves(figure.add_subplot(grid[-1]), curves, folder.name)
+    _draw_curves(figure.add_subplot(grid[-1]), curves, run, folder.name)
     return figure
 
 
-def _draw_curves(axes: Axes, curves: dict[str, np.ndarray], title: str) -> None:
-    for row, values in curves.items():
-        axes.plot(100 * values, "k:" if row == TRUTH else "-", label=row_title(row), linewidth=1.2)
+def _draw_curves(axes: Axes, curves: dict[str, np.ndarray], run: Run, title: str) -> None:
+    """The result, what it is compared with and the truth; the other rows as what lies behind them."""
+    kept = {run.baseline: (BEFORE, "-"), run.result: (AFTER, "-"), TRUTH: ("black", ":")}
+    others = [row for row in curves if row not in kept]
+    for row in others:
+        name = f"the other {len(others)} rows" if row == others[0] else None
+        axes.plot(100 * curves[row], color=NEUTRAL, alpha=0.35, linewidth=0.7, label=name)
+    for row, (colour, line) in kept.items():
+        if row in curves:
+            axes.plot(100 * curves[row], line, color=colour, label=row_title(row), linewidth=1.6)
     axes.set(xlabel="frame", ylabel="ABA flicker [% of pixels]", title=title)
-    axes.legend(fontsize="small", ncols=3)
+    axes.figure.legend(loc="outside lower center", fontsize="small", ncols=4)
