@@ -38,6 +38,7 @@ from facestab.pipeline.stop import Stopped, stop_on_signals
 from facestab.pipeline.sweep import write_sweep
 from facestab.pipeline.temporal import run_temporal
 from facestab.pipeline.unfinished import alone_in, find_unfinished, read_unfinished
+from facestab.pipeline.warned_once import WarnedOnce
 
 log = logging.getLogger("facestab")
 
@@ -57,6 +58,7 @@ _MISTAKES = (
     *(FacestabError, HydraException, OmegaConfBaseException, OSError, YAMLError, UnicodeDecodeError),
     RecursionError,
 )
+_warned = WarnedOnce()
 _failures: list[str] = []
 _stopped: list[Path] = []
 _default = ""
@@ -101,7 +103,10 @@ def start_logging() -> None:
     if not root.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.addFilter(_warned)
         root.addHandler(handler)
+    # a sweep's next job
+    _warned.forget()
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # what Lightning advises for large machines is noise on small ones

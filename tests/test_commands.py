@@ -173,10 +173,13 @@ def test_own_clips_are_all_learned_from_and_all_predicted(tmp_path, face11):
     (tmp_path / "clips").mkdir()
     for name, num_frames in (("a", 4), ("b", 5), ("c", 6)):
         write_clip(tmp_path / "clips" / f"{name}.mp4", num_frames)
+    (tmp_path / "clips" / "torn.mp4").write_bytes(b"no video")
     own = ["experiment=own_clips", "video.source=clips", "init=net.safetensors", "controls=[]", "smoother=none"]
     small = [word for word in TEMPORAL if not word.startswith(("video.", "recurrent."))]
     printed = succeed("name=own", *own, *small, cwd=tmp_path)
     assert "pseudo-labels: 0 of 3 videos" in printed
+    # training, labelling and prediction each come upon it
+    assert printed.count("torn.mp4") == 1
     record = read_record(tmp_path / "runs" / "temporal" / "own")
     assert list(record["inputs"]) == ["a", "b", "c"]
     with (tmp_path / "runs" / "temporal" / "own" / "metrics.csv").open() as stream:
