@@ -38,7 +38,7 @@ test-oldest: ## the quick tests with the oldest versions of all dependencies, in
 audit: env ## known weaknesses of the packages that are installed; exit code 3 and NOT AUDITED where nobody can tell
 	$(BIN)/python .ci/audit.py
 
-bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: six to eight minutes
+bench: env ## what prediction, labelling and training take beyond the network, as ratios of one run: eight minutes
 	$(BIN)/python experiments/bench/prediction.py
 	$(BIN)/python experiments/bench/training.py
 	$(BIN)/python experiments/bench/figure.py
