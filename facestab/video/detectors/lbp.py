@@ -18,8 +18,8 @@ _SHORTER_SIDES_PX = (256, 480)
 # is no face
 _CERTAIN_HITS = 4
 _CERTAIN, _UNCERTAIN = 1.0, 0.25
-# how far hits of one face lie apart, as a share of their side
-_APART = 0.3
+# hits of one face have more than this share of the smaller one in common
+_TOGETHER = 0.5
 
 
 @cache
@@ -78,11 +78,26 @@ class LbpDetector:
 
 
 def _group(hits: Sequence[Mapping[str, int]]) -> list[tuple[int, int, int, float]]:
-    """Left, top, side and certainty of the faces that are hit."""
-    # groups of one are dropped, so that every hit is given twice
-    boxes = [(hit["c"], hit["r"], hit["width"], hit["width"]) for hit in hits for _ in range(2)]
-    grouped, doubled = cv2.groupRectangles(boxes, 1, _APART)
+    """Left, top, side and certainty of the faces that are hit.
+
+    A hit belongs to the group whose mean square it shares most with, as scikit-image's cascade does it.
+    """
+    groups: list[list[np.ndarray]] = []
+    for hit in hits:
+        square_3 = np.array([hit["c"], hit["r"], hit["width"]])
+        shares = [_shared(square_3, np.mean(group, axis=0)) for group in groups]
+        if max(shares, default=0.0) > _TOGETHER:
+            groups[int(np.argmax(shares))].append(square_3)
+        else:
+            groups.append([square_3])
     found = []
-    for (left, top, side, _), count in zip(grouped, doubled, strict=True):
-        found.append((int(left), int(top), int(side), _CERTAIN if count >= 2 * _CERTAIN_HITS else _UNCERTAIN))
+    for group in groups:
+        left, top, side = (int(value) for value in np.mean(group, axis=0))
+        found.append((left, top, side, _CERTAIN if len(group) >= _CERTAIN_HITS else _UNCERTAIN))
     return found
+
+
+def _shared(one_3: np.ndarray, other_3: np.ndarray) -> float:
+    """What two squares (left, top, side) have in common, as a share of the smaller one."""
+    start_2, stop_2 = np.maximum(one_3[:2], other_3[:2]), np.minimum(one_3[:2] + one_3[2], other_3[:2] + other_3[2])
+    return float(np.prod(np.maximum(stop_2 - start_2, 0)) / min(one_3[2], other_3[2]) ** 2)
