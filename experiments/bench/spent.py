@@ -1,4 +1,4 @@
-"""What a frame costs in prediction beside the network: processor time by part.
+"""What a frame costs in prediction and labelling beside the network: processor time by part.
 
 Usage, in the checkout: python experiments/bench/spent.py [--output results.json]
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from prediction import BATCH, SIZE, Ready, predicting
+from prediction import BATCH, SIZE, Ready, labelling, predicting
 from torch import Tensor
 from turns import arguments, clip, configuration, write
 
@@ -72,19 +72,20 @@ def spent(work: Callable[[], int]) -> dict[str, float]:
     return {**found, "all": stats.total_tt}  # type: ignore[attr-defined]
 
 
-def predictions(root: Path, labels: LabelSet) -> dict[int, Callable[[], int]]:
-    """Number of frames to the prediction of a clip of so many."""
+def make_works(root: Path, labels: LabelSet) -> dict[str, dict[int, Callable[[], int]]]:
+    """Prediction and labelling, of a clip of so many frames."""
     frames_THWC, truth_THW = clip(SIZE, SHORT)
     config = configuration("stage=image", "net=tiny")
     card, net = ModelCard("image", {}, labels.to_dict(), SIZE), build(config.net)
-    works = {}
+    works: dict[str, dict[int, Callable[[], int]]] = {"prediction": {}, "labelling": {}}
     for length in (SHORT, LONG):
         with VideoSink(root / f"{length}.mp4", Fraction(25), codec="h264") as sink:
             for number in range(length):
                 sink.write(frames_THWC[number % SHORT])
         item = VideoItem(str(length), open_video(root / f"{length}.mp4").info)
         engine = Ready("torch", Known(truth_THW, labels.num_classes))
-        works[length] = predicting(net, card, item, engine, root / "out", overlap=0)
+        works["prediction"][length] = predicting(net, card, item, engine, root / "out", overlap=0)
+        works["labelling"][length] = labelling(net, card, item, root, engine)
     return works
 
 
@@ -94,11 +95,14 @@ def main() -> None:
     logging.getLogger("lightning").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        works = predictions(Path(name), build(configuration("stage=image").labels))
-        works[SHORT]()
-        short, long = (spent(works[length]) for length in (SHORT, LONG))
+        works = make_works(Path(name), build(configuration("stage=image").labels))
+        for lengths in works.values():
+            lengths[SHORT]()
+        short, long = (spent(works["prediction"][length]) for length in (SHORT, LONG))
+        labelled = [spent(works["labelling"][length])["all"] for length in (SHORT, LONG)]
     found = {part: 1000 * (long[part] - short[part]) / (LONG - SHORT) for part in long}
     found["the rest"] = found["all"] - sum(found[part] for part in PARTS)
+    found["labelling, all"] = 1000 * (labelled[1] - labelled[0]) / (LONG - SHORT)
     print(f"{SIZE} x {SIZE}, batches of {BATCH}: processor time beside the network")
     for part, milliseconds in found.items():
         print(f"{part:>28}: {milliseconds:6.2f} ms/frame")
