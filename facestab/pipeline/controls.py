@@ -19,7 +19,7 @@ from facestab.nets.weight_mix import WeightMix
 from facestab.nets.weights import ModelCard, load_model, save_weights
 from facestab.peers import PEERS
 from facestab.pipeline.finetune import load_twice, make_pairs, make_stage, weight_average
-from facestab.pipeline.folder import close_run, find_or_train, fingerprint, is_main_process, open_run
+from facestab.pipeline.folder import NO_PART, close_run, find_or_train, fingerprint, is_main_process, open_run
 from facestab.pipeline.framing import looks_itself, make_videos
 from facestab.pipeline.image import build_optional, portable_net
 from facestab.pipeline.resume import checkpoints, fit
@@ -31,10 +31,7 @@ log = logging.getLogger(__name__)
 
 # what has no part in any control
 _OTHER = (
-    "name",
-    "paths",
-    "logger",
-    "resume",
+    *NO_PART,
     "w",
     "smoother",
     "flow",
@@ -43,8 +40,6 @@ _OTHER = (
     "recurrent",
     "controls",
     "engine",
-    "compile",
-    "gradient_checkpointing",
     "split",
 )
 # what the labelled images alone have nothing of
